@@ -1,0 +1,129 @@
+import { PGlite } from '@electric-sql/pglite';
+import { type SQL, sql } from 'drizzle-orm';
+import type { Logger } from 'drizzle-orm/logger';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
+import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import { lockFolder } from './folder-lock.ts';
+
+/** Any Drizzle database on PostgreSQL: postgres.js, PGlite, a transaction of either, or the host's own. */
+export type Db = PgDatabase<PgQueryResultHKT, Record<string, never>>;
+
+/** An open database and who has to close it. */
+export interface OpenDatabase {
+  readonly db: Db;
+  /** `embedded` is one connection in this process; the others are a pool. */
+  readonly kind: 'embedded' | 'server' | 'host';
+  /** Opens one connection apart from the pool, for work that must stay on one session; null where there is only one. */
+  readonly dedicated: (() => Promise<{ db: Db; close(): Promise<void> }>) | null;
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly url: string;
+  /** Connections in the pool. Default 10. */
+  readonly poolSize?: number | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+const CONNECT_TIMEOUT_SECONDS = 10;
+
+/** Opens PostgreSQL 14 or later through postgres.js. Nothing is sent until the first statement. */
+export function openServer(options: ServerOptions): OpenDatabase {
+  const connect = (max: number) =>
+    postgres(options.url, {
+      max,
+      connect_timeout: CONNECT_TIMEOUT_SECONDS,
+      onnotice: () => {},
+      connection: { application_name: 'muster', TimeZone: 'UTC' },
+    });
+  const wrap = (client: postgres.Sql): Db =>
+    drizzlePostgres(client, options.logger ? { logger: options.logger } : {}) as unknown as Db;
+  const pool = connect(options.poolSize ?? 10);
+  return {
+    db: wrap(pool),
+    kind: 'server',
+    dedicated: async () => {
+      const client = connect(1);
+      return { db: wrap(client), close: () => client.end({ timeout: 5 }) };
+    },
+    close: () => pool.end({ timeout: 5 }),
+  };
+}
+
+export interface EmbeddedOptions {
+  /** Where the data lives; null keeps it in memory. */
+  readonly folder: string | null;
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * Opens the embedded PGlite. A folder is locked first: two processes on one folder would destroy each other's rows.
+ * Errors: `FolderInUseError`.
+ */
+export async function openEmbedded(options: EmbeddedOptions): Promise<OpenDatabase> {
+  const release = options.folder === null ? async () => {} : await lockFolder(options.folder);
+  try {
+    const client = options.folder === null ? await PGlite.create() : await PGlite.create(options.folder);
+    const db = drizzlePglite(client, options.logger ? { logger: options.logger } : {}) as unknown as Db;
+    const close = async () => {
+      await client.close();
+      await release();
+    };
+    return { db, kind: 'embedded', dedicated: null, close };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** Takes a Drizzle database the host opened. The host closes it. */
+export function useHostDatabase(db: unknown): OpenDatabase {
+  return { db: db as Db, kind: 'host', dedicated: null, close: async () => {} };
+}
+
+/**
+ * Runs one statement and returns its rows: postgres.js answers an array, PGlite an object with rows.
+ * The caller names the row; columns of raw SQL should be cast so that both drivers give the same JavaScript values
+ * (integers `::int`, larger numbers and arrays `::text`).
+ */
+export async function queryRows<Row>(db: Db, statement: SQL): Promise<Row[]> {
+  const result: unknown = await db.execute(statement);
+  return (Array.isArray(result) ? result : (result as { rows: Row[] }).rows) as Row[];
+}
+
+/** The PostgreSQL error code (`40P01`, `23505` ...) of a failed statement, whichever driver ran it; null for anything else. */
+export function postgresCode(error: unknown): string | null {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const code = (e as Error & { code?: unknown }).code;
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
+  }
+  return null;
+}
+
+/** A list as one array literal, the only array parameter that means the same on every driver: cast it `::text::text[]`. */
+export function arrayLiteral(values: readonly (string | null)[]): string {
+  let out = '{';
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (i > 0) out += ',';
+    out += value === null || value === undefined ? 'NULL' : `"${value.replace(/[\\"]/g, '\\$&')}"`;
+  }
+  return `${out}}`;
+}
+
+/** The array literal of numbers, cast it `::text::int[]`. */
+export function numberLiteral(values: readonly number[] | Int32Array): string {
+  return `{${values.join(',')}}`;
+}
+
+/** A text array parameter. */
+export function textArray(values: readonly (string | null)[]): SQL {
+  return sql`${arrayLiteral(values)}::text::text[]`;
+}
+
+/** An integer array parameter. */
+export function intArray(values: readonly number[] | Int32Array): SQL {
+  return sql`${numberLiteral(values)}::text::int[]`;
+}

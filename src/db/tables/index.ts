@@ -1,0 +1,7 @@
+// The list drizzle-kit reads. Nothing else imports this file.
+export * from './cohorts.ts';
+export * from './keys.ts';
+export * from './segments.ts';
+export * from './usage.ts';
+export * from './users.ts';
+export * from './workspaces.ts';

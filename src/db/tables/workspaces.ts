@@ -1,0 +1,21 @@
+import { integer, pgTable, text } from 'drizzle-orm/pg-core';
+import { instant } from './columns.ts';
+
+/**
+ * The tenant, and the lock of its identities. Writers take this row in one of three strengths, always before anything else:
+ * `for key share` while applying cohort changes, `for no key update` while adding users or identities,
+ * `for update` while moving an identity from one user to another or deleting a user.
+ */
+export const workspaces = pgTable('workspaces', {
+  id: integer('id').primaryKey(),
+  name: text('name').notNull(),
+  unknownIdentityPolicy: text('unknown_identity_policy', { enum: ['HOLD', 'IGNORE', 'CREATE'] })
+    .notNull()
+    .default('HOLD'),
+  /** The number the next user gets. Users are numbered densely from 1 and a number is never given twice. */
+  nextUserId: integer('next_user_id').notNull().default(1),
+  nextCohortId: integer('next_cohort_id').notNull().default(1),
+  /** Grows when an identity stops meaning the user it meant: whoever resolved before must resolve again. */
+  identityEpoch: integer('identity_epoch').notNull().default(0),
+  createdAt: instant('created_at').notNull().defaultNow(),
+});

@@ -1,0 +1,50 @@
+import { type Db, postgresCode } from '../db/client.ts';
+import { fail } from './errors.ts';
+
+/** Where the product writes what operators should know. pino and console fit. Never given a secret or a body. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What every operation needs: the database (or the transaction under way), the clock, the log, and whose data it is about. */
+export interface Ctx {
+  readonly db: Db;
+  readonly inTransaction: boolean;
+  readonly now: () => Date;
+  readonly log: Log;
+  readonly workspaceId: number;
+}
+
+/** Deadlock, serialization failure: PostgreSQL undid everything and asks to run it again. */
+const RETRY_CODES = new Set(['40P01', '40001']);
+const MAX_ATTEMPTS = 6;
+const FIRST_DELAY_MS = 5;
+
+/**
+ * Runs `work` in a transaction, or in the one under way. What the database undid because of concurrency is run again, at most
+ * six times; `work` must therefore touch nothing but the database. Errors: LOCKED when it still cannot be done.
+ */
+export async function inTransaction<T>(ctx: Ctx, work: (ctx: Ctx) => Promise<T>): Promise<T> {
+  if (ctx.inTransaction) return work(ctx);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ctx.db.transaction((tx) => work({ ...ctx, db: tx as unknown as Db, inTransaction: true }));
+    } catch (error) {
+      const code = postgresCode(error);
+      if (code === '55P03') throw lockedError(error);
+      if (code === null || !RETRY_CODES.has(code)) throw error;
+      if (attempt === MAX_ATTEMPTS) throw lockedError(error);
+      await new Promise((wake) => setTimeout(wake, FIRST_DELAY_MS * 2 ** attempt * Math.random()));
+    }
+  }
+}
+
+/** LOCKED, for whoever waited too long. */
+export function lockedError(cause?: unknown): Error {
+  return fail('LOCKED', 'Another writer is busy here. Nothing was applied: send the same request again after a moment.', {
+    cause,
+    retryAfterSeconds: 1,
+  });
+}

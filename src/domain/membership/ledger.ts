@@ -1,0 +1,148 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { intArray, queryRows } from '../../db/client.ts';
+import type { Ctx } from '../context.ts';
+
+/** Stands for the library and the command line where a key id is asked for. */
+export const NO_KEY = '00000000-0000-0000-0000-000000000000';
+
+/** One row of the ledger before its transitions are known. */
+export interface Batch {
+  readonly cohortId: number;
+  /** The wire form it came in, or `join`, `merge`, `delete`. */
+  readonly dialect: string;
+  readonly keyId: string | null;
+  readonly requestId: string | null;
+  readonly durationMs: number;
+  readonly received: number;
+  readonly matched: number;
+  readonly held: number;
+  readonly ignored: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  /** Distinct users written, whether that changed anything or not. */
+  readonly written: number;
+  /** User ids, positive to add and negative to remove, each user once. */
+  readonly changes: readonly number[] | Int32Array;
+}
+
+/** Users who really entered and left. */
+export interface Transitions {
+  readonly added: number;
+  readonly removed: number;
+}
+
+/**
+ * Applies batches in one statement: finds the bits that really flip, writes them, appends a ledger row each and meters them.
+ * Returns the real transitions of each batch, in order.
+ *
+ * The caller holds the row lock of every cohort named, taken by an EARLIER statement: under READ COMMITTED a statement that takes
+ * the lock itself would read blocks older than the lock. No user may occur in two batches of one cohort: each batch's transitions
+ * are counted against the state before the statement.
+ */
+export async function appendBatches(ctx: Ctx, batches: readonly Batch[]): Promise<Transitions[]> {
+  const { changes, owners } = flatten(batches);
+  const now = ctx.now().toISOString();
+  const rows = await queryRows<{ batch: number; added: number; removed: number }>(
+    ctx.db,
+    sql`/* appendBatches */ with b as materialized (
+      select * from jsonb_to_recordset(${JSON.stringify(batches.map(toRow))}::text::jsonb) as b(
+        n int, cohort_id int, dialect text, key_id uuid, request_id text, duration_ms int, received int, matched int,
+        held int, ignored int, reasons jsonb, written int)),
+    ${flips(ctx.workspaceId, changes, owners)},
+    done as materialized (
+      select b.n, count(t.v) filter (where t.v > 0)::int as added_count, count(t.v) filter (where t.v < 0)::int as removed_count,
+        coalesce(array_agg(t.v) filter (where t.v > 0), '{}') as added, coalesce(array_agg(-t.v) filter (where t.v < 0), '{}') as removed
+      from b left join t on t.n = b.n group by b.n),
+    ledger as (
+      insert into batches (workspace_id, cohort_id, dialect, key_id, request_id, applied_at, duration_ms, received_count, matched_count,
+        held_count, ignored_count, reasons, added_count, removed_count, added, removed)
+      select ${ctx.workspaceId}::int, b.cohort_id, b.dialect, b.key_id, b.request_id, ${now}::timestamptz, b.duration_ms, b.received, b.matched,
+        b.held, b.ignored, b.reasons, done.added_count, done.removed_count, done.added, done.removed
+      from b join done on done.n = b.n order by b.n),
+    metered as (
+      insert into usage_daily as u (workspace_id, cohort_id, key_id, day, received, matched, written, changed)
+      select ${ctx.workspaceId}::int, b.cohort_id, coalesce(b.key_id, ${NO_KEY}::uuid), (${now}::timestamptz at time zone 'UTC')::date,
+        sum(b.received), sum(b.matched), sum(b.written), sum(done.added_count + done.removed_count)
+      from b join done on done.n = b.n where b.received > 0 group by 2, 3 order by 2, 3
+      on conflict (workspace_id, cohort_id, key_id, day) do update set received = u.received + excluded.received,
+        matched = u.matched + excluded.matched, written = u.written + excluded.written, changed = u.changed + excluded.changed)
+    select n as batch, added_count as added, removed_count as removed from done order by n`,
+  );
+  return rows.map(({ added, removed }) => ({ added, removed }));
+}
+
+/** Bits to set and clear in one set: user ids, positive to add and negative to remove, each user once. */
+export interface Flip {
+  readonly cohortId: number;
+  readonly changes: readonly number[] | Int32Array;
+}
+
+/** Sets and clears bits without a ledger row: for the reserved sets, whose history is the users'. The caller holds the workspace row. */
+export async function flipBits(ctx: Ctx, sets: readonly Flip[]): Promise<void> {
+  const { changes, owners } = flatten(sets);
+  if (changes.length === 0) return;
+  await ctx.db.execute(
+    sql`/* flipBits */ with b as materialized (select * from unnest(${intArray(sets.map((_, n) => n))}, ${intArray(sets.map((f) => f.cohortId))}) as b(n, cohort_id)),
+      ${flips(ctx.workspaceId, changes, owners)} select 1`,
+  );
+}
+
+/**
+ * The common table expressions that flip bits of the sets in `b(n, cohort_id)`: `t(n, v)` are the changes that were real. One exclusive-or writes additions and removals;
+ * blocks in which nothing flips are not written, so a repeated request leaves almost no trace in the write-ahead log.
+ */
+function flips(workspaceId: number, changes: Int32Array, owners: Int32Array): SQL {
+  return sql`s as materialized (
+      select b.cohort_id, abs(c.v) >> 13 as block, c.v, c.n
+      from unnest(${intArray(changes)}, ${intArray(owners)}) as c(v, n) join b on b.n = c.n),
+    d as materialized (
+      select cohort_id, block, array_agg(v) as vs, array_agg(n) as ns,
+        bit_or(set_bit(0::bit(8192), abs(v) & 8191, 1)) filter (where v > 0) as a,
+        bit_or(set_bit(0::bit(8192), abs(v) & 8191, 1)) filter (where v < 0) as r
+      from s group by cohort_id, block),
+    o as materialized (
+      select d.cohort_id, d.block, d.vs, d.ns, m.ctid as tid,
+        case when m.bits is null then d.a
+             when d.r is null then d.a & (~ m.bits)
+             when d.a is null then d.r & m.bits
+             else (d.a & (~ m.bits)) | (d.r & m.bits) end as x
+      from d left join membership_blocks m on m.workspace_id = ${workspaceId}::int and m.cohort_id = d.cohort_id and m.block = d.block),
+    c as materialized (select * from o where x is not null and x <> 0::bit(8192)),
+    t as materialized (
+      select v.v, v.n from c, unnest(c.vs, c.ns) as v(v, n) where get_bit(c.x, abs(v.v) & 8191) = 1),
+    changed as (
+      update membership_blocks m set bits = m.bits # c.x from c
+      where m.ctid = c.tid and m.workspace_id = ${workspaceId}::int and m.cohort_id = c.cohort_id),
+    started as (
+      insert into membership_blocks (workspace_id, cohort_id, block, bits)
+      select ${workspaceId}::int, cohort_id, block, x from c where tid is null)`;
+}
+
+function flatten(batches: readonly Flip[]): { changes: Int32Array; owners: Int32Array } {
+  const total = batches.reduce((sum, batch) => sum + batch.changes.length, 0);
+  const changes = new Int32Array(total);
+  const owners = new Int32Array(total);
+  let at = 0;
+  batches.forEach((batch, n) => {
+    changes.set(batch.changes, at);
+    owners.fill(n, at, at + batch.changes.length);
+    at += batch.changes.length;
+  });
+  return { changes, owners };
+}
+
+function toRow(batch: Batch, n: number): object {
+  return {
+    n,
+    cohort_id: batch.cohortId,
+    dialect: batch.dialect,
+    key_id: batch.keyId,
+    request_id: batch.requestId,
+    duration_ms: Math.round(batch.durationMs),
+    received: batch.received,
+    matched: batch.matched,
+    held: batch.held,
+    ignored: batch.ignored,
+    reasons: batch.reasons,
+    written: batch.written,
+  };
+}

@@ -1,0 +1,203 @@
+import { sql } from 'drizzle-orm';
+import { intArray, queryRows, textArray } from '../../db/client.ts';
+import type { Ctx } from '../context.ts';
+import { RESERVED } from '../membership/bits.ts';
+import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
+import { table } from './hold.ts';
+import { type Identity, KIND } from './identity.ts';
+import { isAliased, isIdentified, type Person, type Roster } from './roster.ts';
+import type { Attributes } from './user-input.ts';
+
+/** What became of pending members while users appeared. */
+export interface Joined {
+  /** Memberships that pending members turned into. */
+  readonly joined: number;
+  /** Pending members that can never join, because the device now belongs to an identified user. */
+  readonly dropped: number;
+}
+
+/**
+ * Writes what changed in a roster: users, identities, the reserved sets, and the memberships that follow. Pending members of an identity
+ * that now has a user join their cohorts here, in the transaction that gives it the user. Locks go in one order everywhere: workspace,
+ * identities, cohorts.
+ */
+export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
+  const people = [...roster.people.values()];
+  const staying = people.filter((p) => !p.gone);
+  const going = people.filter((p) => p.gone && !p.isNew);
+  await settleWorkspace(tx, roster);
+  await insertUsers(tx, staying.filter((p) => p.isNew));
+  await writeIdentities(tx, roster);
+  await updateUsers(tx, staying.filter((p) => !p.isNew && (p.patch || isIdentified(p) !== p.wasIdentified)));
+  const joined = await joinPending(tx, roster);
+  await leaveCohorts(tx, going);
+  await writeReservedSets(tx, people);
+  await deleteUsers(tx, going);
+  return joined;
+}
+
+/** Where imports under way must notice, waits for them to commit and makes later ones look up again. */
+async function settleWorkspace(tx: Ctx, roster: Roster): Promise<void> {
+  if (roster.unsettles)
+    await tx.db.execute(sql`/* unsettle */ select 1 from workspaces where id = ${tx.workspaceId}::int for update`);
+  await tx.db.execute(sql`/* settleWorkspace */ update workspaces set next_user_id = ${roster.nextId}::int,
+    identity_epoch = identity_epoch + ${roster.unsettles ? 1 : 0}::int where id = ${tx.workspaceId}::int`);
+}
+
+async function insertUsers(tx: Ctx, people: readonly Person[]): Promise<void> {
+  if (people.length === 0) return;
+  await tx.db.execute(sql`/* insertUsers */ insert into users (workspace_id, id, is_identified, attributes, created_at)
+    select ${tx.workspaceId}::int, id, identified = 1, attributes::jsonb, ${tx.now().toISOString()}::timestamptz
+    from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
+      ${textArray(people.map((p) => JSON.stringify(split(p.patch).set)))}) as u(id, identified, attributes)`);
+}
+
+/** Nobody else adds or moves identities now; an import may have just held one of these, and is met on the primary key. */
+async function writeIdentities(tx: Ctx, roster: Roster): Promise<void> {
+  const changes = roster.changes();
+  const owned = changes.filter((c) => c.person !== null);
+  const lost = changes.filter((c) => c.person === null).map((c) => c.identity);
+  if (owned.length > 0)
+    await tx.db.execute(sql`/* writeIdentities */ insert into identities (workspace_id, kind, label, value, user_id, is_deprecated)
+      select ${tx.workspaceId}::int, w.k, w.l, w.v, w.u, w.d = 1
+      from unnest(${intArray(owned.map((c) => c.identity.kind))}::smallint[], ${textArray(owned.map((c) => c.identity.label))},
+        ${textArray(owned.map((c) => c.identity.value))}, ${intArray(owned.map((c) => c.person?.id ?? 0))},
+        ${intArray(owned.map((c) => (c.isDeprecated ? 1 : 0)))}) as w(k, l, v, u, d) order by w.k, w.l, w.v
+      on conflict (workspace_id, kind, label, value) do update set user_id = excluded.user_id, is_deprecated = excluded.is_deprecated`);
+  if (lost.length > 0)
+    await tx.db.execute(sql`/* loseIdentities */ delete from identities i using ${table(lost)}
+      where i.workspace_id = ${tx.workspaceId}::int and i.kind = w.k and i.label = w.l and i.value = w.v`);
+}
+
+async function updateUsers(tx: Ctx, people: readonly Person[]): Promise<void> {
+  if (people.length === 0) return;
+  const patches = people.map((p) => split(p.patch));
+  await tx.db.execute(sql`/* updateUsers */ update users u set is_identified = w.identified = 1,
+      attributes = (u.attributes || w.set::jsonb) - array(select jsonb_array_elements_text(w.removed::jsonb))
+    from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
+      ${textArray(patches.map((p) => JSON.stringify(p.set)))}, ${textArray(patches.map((p) => JSON.stringify(p.removed)))})
+      as w(id, identified, set, removed)
+    where u.workspace_id = ${tx.workspaceId}::int and u.id = w.id`);
+}
+
+/** What a patch sets and which attributes it removes. */
+function split(patch: Attributes | null): { set: Attributes; removed: string[] } {
+  const entries = Object.entries(patch ?? {});
+  return {
+    set: Object.fromEntries(entries.filter(([, value]) => value !== null)),
+    removed: entries.filter(([, value]) => value === null).map(([name]) => name),
+  };
+}
+
+async function joinPending(tx: Ctx, roster: Roster): Promise<Joined> {
+  const named = roster.changes().filter((c) => c.person !== null);
+  if (named.length === 0) return { joined: 0, dropped: 0 };
+  const rows = await queryRows<{ n: number; cohort_id: number }>(
+    tx.db,
+    sql`/* joinPending */ delete from pending_members p
+      using unnest(${intArray(named.map((c) => c.identity.kind))}::smallint[], ${textArray(named.map((c) => c.identity.label))},
+        ${textArray(named.map((c) => c.identity.value))}) with ordinality as w(k, l, v, n)
+      where p.workspace_id = ${tx.workspaceId}::int and p.kind = w.k and p.label = w.l and p.value = w.v
+      returning (w.n - 1)::int as n, p.cohort_id`,
+  );
+  const members = new Map<number, Set<number>>();
+  let dropped = 0;
+  for (const { n, cohort_id } of rows) {
+    const { identity, person } = named[n] as { identity: Identity; person: Person };
+    if (identity.kind === KIND.deviceId && isIdentified(person)) dropped++;
+    else members.set(cohort_id, (members.get(cohort_id) ?? new Set()).add(person.id));
+  }
+  await lockCohorts(tx, [...members.keys()]);
+  const batches = [...members].map(([cohortId, users]) => userBatch(cohortId, 'join', [...users].sort((a, b) => a - b)));
+  const changed = batches.length === 0 ? [] : await appendBatches(tx, batches);
+  return { joined: changed.reduce((n, c) => n + c.added, 0), dropped };
+}
+
+async function lockCohorts(tx: Ctx, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.db.execute(sql`/* lockCohorts */ select 1 from cohorts where workspace_id = ${tx.workspaceId}::int
+    and id = any(${intArray(ids)}) order by id for no key update`);
+}
+
+/**
+ * Takes those who go out of every cohort, and puts whom they were merged into in their place. Needs no cohort locks: the caller holds
+ * the workspace row against every other writer of members.
+ */
+async function leaveCohorts(tx: Ctx, going: readonly Person[]): Promise<void> {
+  if (going.length === 0) return;
+  const people = new Map(going.map((p) => [p.id, p]));
+  const rows = await queryRows<{ cohort_id: number; id: number }>(
+    tx.db,
+    sql`/* leaveCohorts */ select m.cohort_id, u.id from unnest(${intArray([...people.keys()])}) as u(id)
+      join membership_blocks m on m.workspace_id = ${tx.workspaceId}::int and m.block = u.id >> 13 and m.cohort_id > 0
+        and get_bit(m.bits, u.id & 8191) = 1`,
+  );
+  const batches = new Map<string, { cohortId: number; dialect: string; changes: Set<number> }>();
+  for (const { cohort_id, id } of rows) {
+    const heir = finalPerson(people.get(id) as Person);
+    const dialect = heir ? 'merge' : 'delete';
+    const key = `${cohort_id} ${dialect}`;
+    const batch = batches.get(key) ?? { cohortId: cohort_id, dialect, changes: new Set<number>() };
+    batch.changes.add(-id);
+    if (heir) batch.changes.add(heir.id);
+    batches.set(key, batch);
+  }
+  if (batches.size > 0)
+    await appendBatches(tx, [...batches.values()].map((b) => userBatch(b.cohortId, b.dialect, [...b.changes])));
+}
+
+/** Whom a person has ended up in, through however many merges; null when the end was a deletion. */
+function finalPerson(person: Person): Person | null {
+  let at: Person | null = person;
+  while (at?.gone) at = at.gone.into;
+  return at;
+}
+
+function userBatch(cohortId: number, dialect: string, changes: readonly number[]): Batch {
+  return {
+    cohortId,
+    dialect,
+    keyId: null,
+    requestId: null,
+    durationMs: 0,
+    received: 0,
+    matched: 0,
+    held: 0,
+    ignored: 0,
+    reasons: {},
+    written: 0,
+    changes,
+  };
+}
+
+async function writeReservedSets(tx: Ctx, people: readonly Person[]): Promise<void> {
+  const everyone: number[] = [];
+  const identified: number[] = [];
+  const aliased: number[] = [];
+  const note = (list: number[], was: boolean, is: boolean, id: number) => {
+    if (was !== is) list.push(is ? id : -id);
+  };
+  for (const p of people) {
+    note(everyone, !p.isNew, !p.gone, p.id);
+    note(identified, p.wasIdentified, !p.gone && isIdentified(p), p.id);
+    note(aliased, p.wasAliased, !p.gone && isAliased(p), p.id);
+  }
+  await flipBits(tx, [
+    { cohortId: RESERVED.everyone, changes: everyone },
+    { cohortId: RESERVED.identified, changes: identified },
+    { cohortId: RESERVED.aliased, changes: aliased },
+  ]);
+}
+
+async function deleteUsers(tx: Ctx, going: readonly Person[]): Promise<void> {
+  for (const p of going) {
+    const heir = finalPerson(p);
+    // What only the one who goes knew about themself stays known; where both knew, the survivor's word stands.
+    if (heir)
+      await tx.db.execute(sql`/* inheritAttributes */ update users h set attributes = g.attributes || h.attributes from users g
+        where h.workspace_id = ${tx.workspaceId}::int and h.id = ${heir.id}::int and g.workspace_id = ${tx.workspaceId}::int and g.id = ${p.id}::int`);
+  }
+  if (going.length > 0)
+    await tx.db.execute(sql`/* deleteUsers */ delete from users where workspace_id = ${tx.workspaceId}::int
+      and id = any(${intArray(going.map((p) => p.id))})`);
+}

@@ -1,0 +1,83 @@
+import { fail, type Path } from '../errors.ts';
+import { alias, deviceId, externalId, type Identity } from './identity.ts';
+import { aliasName, currentExternalId, isAliased, isIdentified, type Person, type Roster } from './roster.ts';
+import type { UserInput } from './user-input.ts';
+
+/** Every identity that users to upsert are named by. */
+export function identitiesOf(input: UserInput): Identity[] {
+  return [
+    ...(input.externalId === null ? [] : [externalId(input.externalId)]),
+    ...input.aliases.map(alias),
+    ...input.deviceIds.map(deviceId),
+  ];
+}
+
+/**
+ * Finds the user an input means, or makes one, and gives them the identities and attributes. The external id decides; then an alias; then
+ * a device. An anonymous user named beside a new external id is identified by it and keeps every membership. A device goes to whoever
+ * names it last; an anonymous user who was nothing but that device becomes the identified one.
+ * Throws before anything is changed: IDENTITY_TAKEN when an identity belongs to somebody else for good.
+ */
+export function upsert(roster: Roster, input: UserInput, path: Path): { person: Person; isCreated: boolean } {
+  const found = findPerson(roster, input);
+  checkAliases(roster, input, found, path);
+  const person = found ?? roster.create();
+  if (input.externalId !== null && !roster.owner(externalId(input.externalId))) roster.give(person, externalId(input.externalId));
+  for (const a of input.aliases) roster.give(person, alias(a));
+  for (const d of input.deviceIds) giveDevice(roster, person, d);
+  if (input.attributes) person.patch = { ...person.patch, ...input.attributes };
+  return { person, isCreated: found === null };
+}
+
+function findPerson(roster: Roster, input: UserInput): Person | null {
+  const byAlias = input.aliases.map((a) => roster.owner(alias(a))).find((p) => p !== null) ?? null;
+  const byDevice = input.deviceIds.map((d) => roster.owner(deviceId(d))).find((p) => p !== null) ?? null;
+  if (input.externalId === null) return byAlias ?? byDevice;
+  const known = roster.owner(externalId(input.externalId));
+  if (known) return known;
+  // An unknown external id: somebody anonymous is being identified, or a new user appears.
+  if (byAlias) return byAlias;
+  return byDevice && !isIdentified(byDevice) ? byDevice : null;
+}
+
+function checkAliases(roster: Roster, input: UserInput, person: Person | null, path: Path): void {
+  if (person && input.externalId !== null && roster.owner(externalId(input.externalId)) === null && isIdentified(person))
+    throw fail('IDENTITY_TAKEN', 'The alias belongs to a user with another external id: rename that, or merge the users.', { path });
+  const names = new Map<string, string>();
+  input.aliases.forEach((a, i) => {
+    const at = [...path, 'aliases', i];
+    const owner = roster.owner(alias(a));
+    if (owner && owner !== person)
+      throw fail('IDENTITY_TAKEN', 'The alias belongs to another user: merge the users, or choose another alias.', { path: at });
+    const other = names.get(a.label) ?? (person ? aliasName(person, a.label) : null);
+    if (other !== null && other !== a.name)
+      throw fail('IDENTITY_TAKEN', 'The user has another alias with this label, and one is the most: rename that alias.', { path: at });
+    names.set(a.label, a.name);
+  });
+}
+
+function giveDevice(roster: Roster, person: Person, device: string): void {
+  const identity = deviceId(device);
+  const before = roster.owner(identity);
+  if (before && before !== person && isIdentified(person) && !isIdentified(before) && !isAliased(before)) {
+    mergeInto(roster, before, person);
+    return;
+  }
+  roster.give(person, identity);
+}
+
+/**
+ * Makes one user of two: the one who stays has every identity and, after `flush`, every membership of either. The external id of the one
+ * who goes stays resolvable as a deprecated one, and so does an alias whose label the one who stays has already.
+ */
+export function mergeInto(roster: Roster, goes: Person, stays: Person): void {
+  const hasExternalId = currentExternalId(stays) !== null;
+  for (const { identity, isDeprecated } of [...goes.identities.values()]) {
+    const isAlias = identity.label !== '';
+    const clashes = isAlias ? aliasName(stays, identity.label) !== null : identity.kind === 1 && hasExternalId;
+    roster.give(stays, identity, isDeprecated || clashes);
+  }
+  stays.patch = goes.patch || stays.patch ? { ...goes.patch, ...stays.patch } : null;
+  goes.gone = { into: stays };
+}
+

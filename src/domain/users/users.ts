@@ -1,0 +1,123 @@
+import { and, asc, eq, sql } from 'drizzle-orm';
+import { intArray, queryRows } from '../../db/client.ts';
+import { identities, users } from '../../db/tables/users.ts';
+import { type Ctx, inTransaction } from '../context.ts';
+import { DomainError, fail, type Path } from '../errors.ts';
+import { RESERVED } from '../membership/bits.ts';
+import { flush } from './flush.ts';
+import { type Alias, KIND, type UserRef } from './identity.ts';
+import { findUserIds } from './resolve.ts';
+import { Roster } from './roster.ts';
+import { identitiesOf, upsert } from './upsert.ts';
+import type { Upserted, UpsertedUser, User } from './user.ts';
+import { parseUserInput, UPSERT_MAX_USERS, type UserInput } from './user-input.ts';
+
+/**
+ * Makes or updates up to 10,000 users, in order, in one transaction. The external id decides whom an input means, then an alias, then a
+ * device id; attributes are merged and null removes one. Pending members join their cohorts in the same transaction.
+ *
+ * `perItem: false` (default): all or nothing, the first fault is thrown with its path. `perItem: true`: faulty users are refused one by
+ * one and answered in place. Errors: INVALID_INPUT, LIMIT_EXCEEDED, IDENTITY_TAKEN, LOCKED.
+ */
+export async function upsertUsers(
+  ctx: Ctx,
+  input: { readonly users: readonly unknown[]; readonly perItem?: boolean },
+): Promise<Upserted> {
+  if (input.users.length > UPSERT_MAX_USERS)
+    throw fail('LIMIT_EXCEEDED', `One call takes at most ${UPSERT_MAX_USERS} users: send several.`, { path: ['users'] });
+  const refuse = (error: unknown): UpsertedUser => {
+    if (input.perItem && error instanceof DomainError) return { error };
+    throw error;
+  };
+  const parsed = input.users.map((user, i) => attempt(() => parseUserInput(user, ['users', i]), refuse));
+  const good = parsed.filter((user): user is UserInput => !('error' in user) && !('isCreated' in user));
+  if (good.length === 0) return summary(parsed.filter((user): user is UpsertedUser => 'error' in user), 0);
+  return inTransaction(ctx, async (tx) => {
+    const roster = await Roster.load(tx, good.flatMap(identitiesOf));
+    const results = parsed.map((user, i): UpsertedUser => {
+      if ('error' in user || 'isCreated' in user) return user;
+      return attempt(() => upsertOne(roster, user, ['users', i]), refuse);
+    });
+    const { joined } = await flush(tx, roster);
+    return summary(results, joined);
+  });
+}
+
+function upsertOne(roster: Roster, input: UserInput, path: Path): UpsertedUser {
+  const { person, isCreated } = upsert(roster, input, path);
+  return { id: person.id, isCreated };
+}
+
+function attempt<T>(work: () => T, refuse: (error: unknown) => UpsertedUser): T | UpsertedUser {
+  try {
+    return work();
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+function summary(results: readonly UpsertedUser[], joined: number): Upserted {
+  const done = results.filter((r) => 'isCreated' in r);
+  const created = done.filter((r) => r.isCreated).length;
+  return { users: results, created, updated: done.length - created, refused: results.length - done.length, joined };
+}
+
+/** The users that references mean, in the caller's order; null where nobody is meant. Errors: none. */
+export async function findUsers(ctx: Ctx, refs: readonly UserRef[]): Promise<(User | null)[]> {
+  const ids = await findUserIds(ctx, refs);
+  const byId = await usersByIds(ctx, [...new Set(ids.filter((id) => id !== null))]);
+  return ids.map((id) => (id === null ? null : (byId.get(id) ?? null)));
+}
+
+/** The numbers of the users that references mean, in the caller's order; null where nobody is meant. */
+export async function userIds(ctx: Ctx, refs: readonly UserRef[]): Promise<(number | null)[]> {
+  return findUserIds(ctx, refs);
+}
+
+/** Users by number; numbers of nobody are missing. Two statements. */
+export async function usersByIds(ctx: Ctx, ids: readonly number[]): Promise<Map<number, User>> {
+  if (ids.length === 0) return new Map();
+  const [rows, named] = await Promise.all([
+    ctx.db
+      .select({ id: users.id, isIdentified: users.isIdentified, attributes: users.attributes, createdAt: users.createdAt })
+      .from(users)
+      .where(and(eq(users.workspaceId, ctx.workspaceId), sql`${users.id} = any(${intArray(ids)})`)),
+    ctx.db
+      .select({ userId: identities.userId, kind: identities.kind, label: identities.label, value: identities.value })
+      .from(identities)
+      .where(
+        and(
+          eq(identities.workspaceId, ctx.workspaceId),
+          sql`${identities.userId} = any(${intArray(ids)})`,
+          eq(identities.isDeprecated, false),
+        ),
+      )
+      .orderBy(asc(identities.kind), asc(identities.label), asc(identities.value)),
+  ]);
+  const names = new Map<number, { externalId: string | null; aliases: Alias[]; deviceIds: string[] }>();
+  for (const row of rows) names.set(row.id, { externalId: null, aliases: [], deviceIds: [] });
+  for (const { userId, kind, label, value } of named) {
+    const of = names.get(userId ?? 0);
+    if (!of) continue;
+    if (kind === KIND.externalId) of.externalId = value;
+    else if (kind === KIND.alias) of.aliases.push({ label, name: value });
+    else of.deviceIds.push(value);
+  }
+  return new Map(
+    rows.map((row) => {
+      const of = names.get(row.id) ?? { externalId: null, aliases: [], deviceIds: [] };
+      const { id, attributes, createdAt } = row;
+      return [id, { id, ...of, isAnonymous: !row.isIdentified, attributes, createdAt }];
+    }),
+  );
+}
+
+/** How many users the workspace has, exactly. */
+export async function countUsers(ctx: Ctx): Promise<number> {
+  const [row] = await queryRows<{ n: number }>(
+    ctx.db,
+    sql`/* countUsers */ select coalesce(sum(bit_count(bits)), 0)::int as n from membership_blocks
+      where workspace_id = ${ctx.workspaceId}::int and cohort_id = ${RESERVED.everyone}::int`,
+  );
+  return row?.n ?? 0;
+}
