@@ -56,6 +56,8 @@ export interface EmbeddedOptions {
   /** Where the data lives; null keeps it in memory. */
   readonly folder: string | null;
   readonly logger?: Logger | undefined;
+  /** A dumped data folder to begin with, where there is none yet. */
+  readonly loadDataDir?: Blob | undefined;
 }
 
 /**
@@ -65,7 +67,8 @@ export interface EmbeddedOptions {
 export async function openEmbedded(options: EmbeddedOptions): Promise<OpenDatabase> {
   const release = options.folder === null ? async () => {} : await lockFolder(options.folder);
   try {
-    const client = options.folder === null ? await PGlite.create() : await PGlite.create(options.folder);
+    const load = options.loadDataDir ? { loadDataDir: options.loadDataDir } : {};
+    const client = options.folder === null ? await PGlite.create(load) : await PGlite.create(options.folder, load);
     const db = drizzlePglite(client, options.logger ? { logger: options.logger } : {}) as unknown as Db;
     const close = async () => {
       await client.close();

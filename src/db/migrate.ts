@@ -75,7 +75,9 @@ async function lastApplied(db: Db): Promise<number> {
 let newest: number | undefined;
 function newestKnown(): number {
   newest ??= Math.max(
-    ...(JSON.parse(readFileSync(`${MIGRATIONS_FOLDER}/meta/_journal.json`, 'utf8')) as Journal).entries.map((e) => e.when),
+    ...(JSON.parse(readFileSync(`${MIGRATIONS_FOLDER}/meta/_journal.json`, 'utf8')) as Journal).entries.map(
+      (e) => e.when,
+    ),
   );
   return newest;
 }
