@@ -50,6 +50,7 @@ CREATE TABLE "keys" (
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	"last_used_at" timestamp (3) with time zone,
 	"expires_at" timestamp (3) with time zone,
+	"rotated_at" timestamp (3) with time zone,
 	"invalidated_at" timestamp (3) with time zone,
 	CONSTRAINT "keys_workspace_id_id_pk" PRIMARY KEY("workspace_id","id")
 );

@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 
@@ -22,50 +23,86 @@ interface Owner {
   /** When the process started, so that a later process with the same number is not taken for the owner. */
   readonly started: string;
   readonly host: string;
+  /** Names this one locking: no other has it, not even of the same process. */
+  readonly token: string;
 }
 
 /**
  * Locks a PGlite folder for this process with a file beside it, created exclusively. PGlite itself lets two processes open one
  * folder and both lose rows (electric-sql/pglite#1106). A lock is taken over only when its owner is dead, never by age.
  * Returns the function that releases it. Errors: `FolderInUseError`.
+ *
+ * A dead owner's file is not removed, because between looking and removing it may have become a living one's. Whoever takes over
+ * creates the file named after the dead owner instead, which only one can, and then the lock's owner is the end of the chain. Only
+ * the owner shortens the chain.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = `${resolve(folder)}.lock`;
   await mkdir(dirname(path), { recursive: true });
-  const mine: Owner = { pid: process.pid, started: await startOf(process.pid), host: hostname() };
+  const mine: Owner = { pid: process.pid, started: await startOf(process.pid), host: hostname(), token: randomUUID() };
   for (let attempt = 0; attempt < 20; attempt++) {
-    if (await createLock(path, mine)) return () => rm(path, { force: true });
-    const owner = await readOwner(path);
-    if (owner && (await isAlive(owner))) throw new FolderInUseError(folder, owner.pid);
-    await takeOver(path, owner, mine);
+    const { places, living } = await walk(path);
+    if (living) throw new FolderInUseError(folder, living.pid);
+    const place = places.at(-1) ?? path;
+    if (!(await create(place, mine))) continue;
+    // Whoever had the lock may have let go since the walk, and then this file hangs on nothing.
+    const now = await walk(path);
+    if (now.living?.token === mine.token) {
+      await shorten(path, mine, now.places);
+      return () => rm(path, { force: true });
+    }
+    await rm(place, { force: true });
   }
-  throw new FolderInUseError(folder, (await readOwner(path))?.pid ?? 0);
+  throw new FolderInUseError(folder, (await walk(path)).living?.pid ?? 0);
 }
 
-async function createLock(path: string, owner: Owner): Promise<boolean> {
+/** Follows the chain of owners: the files of the dead in order, then the living owner's or the one that is free. */
+async function walk(path: string): Promise<{ places: readonly string[]; living: Owner | null }> {
+  const places = [path];
+  for (let place = path; ; places.push(place)) {
+    const owner = await readOwner(place);
+    if (owner === null) return { places, living: null };
+    if (owner !== 'unreadable' && (await isAlive(owner))) return { places, living: owner };
+    place = owner === 'unreadable' ? `${place}.next` : `${path}.${owner.token}`;
+  }
+}
+
+/** Puts the owner at the head of the chain and removes the rest. */
+async function shorten(path: string, mine: Owner, places: readonly string[]): Promise<void> {
+  if (places.length === 1) return;
+  const draft = `${path}.${mine.token}.new`;
+  await writeFile(draft, JSON.stringify(mine), { flush: true });
+  await rename(draft, path);
+  for (const place of places.slice(1)) await rm(place, { force: true });
+}
+
+/** Creates the file with its content in one step, so that nobody sees it half written; false when it exists. */
+async function create(place: string, owner: Owner): Promise<boolean> {
+  const draft = `${place}.${owner.token}.new`;
+  await writeFile(draft, JSON.stringify(owner), { flush: true });
   try {
-    const file = await open(path, 'wx');
-    await file.writeFile(JSON.stringify(owner));
-    await file.close();
+    await link(draft, place);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
-async function readOwner(path: string): Promise<Owner | null> {
-  // A file that is being written has no owner yet: give its writer a moment before calling it broken.
-  for (let attempt = 0; attempt < 10; attempt++) {
-    const text = await readFile(path, 'utf8').catch(() => null);
-    if (text === null) return null;
-    try {
-      return JSON.parse(text) as Owner;
-    } catch {
-      await new Promise((wake) => setTimeout(wake, 20));
-    }
+async function readOwner(place: string): Promise<Owner | 'unreadable' | null> {
+  const text = await readFile(place, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (text === null) return null;
+  try {
+    const owner = JSON.parse(text) as Partial<Owner>;
+    return typeof owner.pid === 'number' && /^[\w-]+$/.test(owner.token ?? '') ? (owner as Owner) : 'unreadable';
+  } catch {
+    return 'unreadable';
   }
-  return null;
 }
 
 async function isAlive(owner: Owner): Promise<boolean> {
@@ -78,26 +115,6 @@ async function isAlive(owner: Owner): Promise<boolean> {
   }
   const started = await startOf(owner.pid);
   return owner.started === '' || started === '' || started === owner.started;
-}
-
-/**
- * Removes a dead owner's lock. Several starters may see the same dead owner, so the right to remove is itself an exclusive file,
- * and the lock is read again under it: a lock that a living process has taken meanwhile stays.
- */
-async function takeOver(path: string, dead: Owner | null, mine: Owner): Promise<void> {
-  const right = `${path}.takeover`;
-  if (!(await createLock(right, mine))) {
-    const other = await readOwner(right);
-    if (other === null || !(await isAlive(other))) await rm(right, { force: true });
-    await new Promise((wake) => setTimeout(wake, 50));
-    return;
-  }
-  try {
-    const now = await readOwner(path);
-    if (now === null || (dead && now.pid === dead.pid && now.started === dead.started)) await rm(path, { force: true });
-  } finally {
-    await rm(right, { force: true });
-  }
 }
 
 /** The kernel's start time of a process where it tells (Linux); empty elsewhere. */

@@ -15,17 +15,25 @@ export class DatabaseTooNewError extends Error {
   override readonly name = 'DatabaseTooNewError';
 }
 
+/** The server lacks functions on bit strings that came with PostgreSQL 14. */
+export class ServerTooOldError extends Error {
+  override readonly name = 'ServerTooOldError';
+}
+const OLDEST_SERVER = 140_000;
+
 interface Journal {
   readonly entries: readonly { readonly when: number; readonly tag: string }[];
 }
 
 /**
  * Brings the database to this version's tables. Safe to call from several servers at once: they wait for each other on an advisory
- * lock held by the very connection that migrates. Errors: `DatabaseTooNewError` when the database is ahead of the code.
+ * lock held by the very connection that migrates. Errors: `DatabaseTooNewError` when the database is
+ * ahead of the code, `ServerTooOldError` below PostgreSQL 14.
  */
 export async function migrate(database: OpenDatabase): Promise<void> {
   const session = database.dedicated ? await database.dedicated() : { db: database.db, close: async () => {} };
   try {
+    await refuseOldServer(session.db);
     const lock = database.kind === 'server';
     if (lock) await session.db.execute(sql`select pg_advisory_lock(${MIGRATION_LOCK}::bigint)`);
     await refuseNewer(session.db);
@@ -46,6 +54,11 @@ async function applyMissing(db: Db, kind: OpenDatabase['kind']): Promise<void> {
   // Both migrators do the same through the dialect; they differ in the type they accept only.
   if (kind === 'embedded') await applyPglite(db as unknown as Parameters<typeof applyPglite>[0], config);
   else await applyPostgres(db as unknown as Parameters<typeof applyPostgres>[0], config);
+}
+
+async function refuseOldServer(db: Db): Promise<void> {
+  const [row] = await queryRows<{ version: string }>(db, sql`select current_setting('server_version_num') as version`);
+  if (Number(row?.version ?? 0) < OLDEST_SERVER) throw new ServerTooOldError('Muster needs PostgreSQL 14 or later.');
 }
 
 async function refuseNewer(db: Db): Promise<void> {

@@ -11,5 +11,7 @@ export function bind<M extends { readonly [K in keyof M]: (ctx: Ctx, ...args: ne
   operations: M,
 ): Bound<M> {
   const entries = Object.entries(operations as unknown as Record<string, (ctx: Ctx, ...args: unknown[]) => unknown>);
-  return Object.fromEntries(entries.map(([name, run]) => [name, (...args: unknown[]) => run(ctx, ...args)])) as Bound<M>;
+  return Object.fromEntries(
+    entries.map(([name, run]) => [name, (...args: unknown[]) => run(ctx, ...args)]),
+  ) as Bound<M>;
 }

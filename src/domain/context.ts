@@ -43,8 +43,12 @@ export async function inTransaction<T>(ctx: Ctx, work: (ctx: Ctx) => Promise<T>)
 
 /** LOCKED, for whoever waited too long. */
 export function lockedError(cause?: unknown): Error {
-  return fail('LOCKED', 'Another writer is busy here. Nothing was applied: send the same request again after a moment.', {
-    cause,
-    retryAfterSeconds: 1,
-  });
+  return fail(
+    'LOCKED',
+    'Another writer is busy here. Nothing was applied: send the same request again after a moment.',
+    {
+      cause,
+      retryAfterSeconds: 1,
+    },
+  );
 }

@@ -36,10 +36,13 @@ export function parsePage(args: PageArgs, list: string): Slice {
   if (!isForward && args.first !== null && args.first !== undefined)
     throw fail('INVALID_INPUT', 'Ask for the first or for the last items, not for both.', { path: ['last'] });
   if (isForward ? args.before : args.after)
-    throw fail('INVALID_INPUT', 'Use `first` with `after`, or `last` with `before`.', { path: [isForward ? 'before' : 'after'] });
+    throw fail('INVALID_INPUT', 'Use `first` with `after`, or `last` with `before`.', {
+      path: [isForward ? 'before' : 'after'],
+    });
   const limit = (isForward ? args.first : args.last) ?? PAGE_DEFAULT;
   const path = [isForward ? 'first' : 'last'];
-  if (!Number.isInteger(limit) || limit < 0) throw fail('INVALID_INPUT', 'A page size is a whole number from 0 on.', { path });
+  if (!Number.isInteger(limit) || limit < 0)
+    throw fail('INVALID_INPUT', 'A page size is a whole number from 0 on.', { path });
   if (limit > PAGE_MAX) throw fail('LIMIT_EXCEEDED', `A page has at most ${PAGE_MAX} items.`, { path });
   const cursor = isForward ? args.after : args.before;
   const key = cursor === null || cursor === undefined ? null : readCursor(cursor, list, isForward ? 'after' : 'before');
@@ -62,6 +65,20 @@ export function toPage<T>(
     : { items, hasNextPage: behind, hasPreviousPage: more };
 }
 
+/** A page of a list that is short by nature and in memory already. Errors: as `parsePage`. */
+export function pageOfArray<T>(
+  all: readonly T[],
+  list: string,
+  args: PageArgs,
+  idOf: (item: T) => string | number,
+): Page<T> {
+  const slice = parsePage(args, list);
+  const ordered = slice.isForward ? all : all.toReversed();
+  const [at] = slice.key ?? [];
+  const start = at === undefined ? 0 : ordered.findIndex((item) => idOf(item) === at) + 1;
+  return toPage(slice, list, ordered.slice(start, start + slice.limit + 1), (item) => [idOf(item)]);
+}
+
 export function makeCursor(list: string, key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify([list, ...key])).toString('base64url');
 }
@@ -74,5 +91,7 @@ function readCursor(cursor: string, list: string, argument: string): (string | n
   } catch {
     // Falls through to the one error below: what exactly is wrong with a cursor helps nobody.
   }
-  throw fail('INVALID_CURSOR', 'This cursor belongs to another list or to none: start again without it.', { path: [argument] });
+  throw fail('INVALID_CURSOR', 'This cursor belongs to another list or to none: start again without it.', {
+    path: [argument],
+  });
 }

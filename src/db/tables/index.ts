@@ -1,4 +1,4 @@
-// The list drizzle-kit reads. Nothing else imports this file.
+// The list drizzle-kit reads. Nothing else in the program imports this file.
 export * from './cohorts.ts';
 export * from './keys.ts';
 export * from './segments.ts';

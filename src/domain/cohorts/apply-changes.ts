@@ -8,7 +8,15 @@ import { appendBatches, type Batch, type Transitions } from '../membership/ledge
 import { createUnknown } from '../users/create-unknown.ts';
 import { dropMembers, holdMembers, lockForHolding, lockHeld } from '../users/hold.ts';
 import type { Identity } from '../users/identity.ts';
-import { HELD, type IdentityLists, type Resolved, type ResolvedRow, readResolved, resolve, resolveColumns } from '../users/resolve.ts';
+import {
+  HELD,
+  type IdentityLists,
+  type Resolved,
+  type ResolvedRow,
+  readResolved,
+  resolve,
+  resolveColumns,
+} from '../users/resolve.ts';
 import type { UnknownIdentityPolicy } from '../workspaces/workspaces.ts';
 import { type CohortChanges, checkChanges } from './change.ts';
 import type { Cohort, Outcome } from './cohort.ts';
@@ -55,7 +63,9 @@ export async function applyChanges(ctx: Ctx, command: CohortChanges): Promise<Ou
 /** One round trip: is the key good, which cohort is it, what do the identities mean, and what is the policy. */
 async function lookUp(ctx: Ctx, command: CohortChanges, lists: IdentityLists) {
   const hash = command.source.presentedHash;
-  const [row] = await queryRows<ResolvedRow & { key: string | null; epoch: number; policy: UnknownIdentityPolicy; cohort: string | null }>(
+  const [row] = await queryRows<
+    ResolvedRow & { key: string | null; epoch: number; policy: UnknownIdentityPolicy; cohort: string | null }
+  >(
     ctx.db,
     sql`/* lookUp */ select ${hash === undefined ? sql`null::text as key` : keyColumn(ctx.workspaceId, hash)},
       w.identity_epoch::int as epoch, w.unknown_identity_policy as policy,
@@ -70,7 +80,7 @@ async function lookUp(ctx: Ctx, command: CohortChanges, lists: IdentityLists) {
 }
 
 function checkKey(key: Key | null, partner: string): Key {
-  if (!key || key.kind !== 'data_import' || !isWorking(key))
+  if (key?.kind !== 'data_import' || !isWorking(key))
     throw fail('UNAUTHENTICATED', 'The data import key is not valid: generate one on the partner page.');
   if (key.partner !== partner) throw fail('FORBIDDEN', 'The data import key belongs to another partner.');
   return key;
@@ -110,7 +120,10 @@ async function applyGroup(group: readonly Prepared[]): Promise<Outcome[]> {
     for (const run of disjointRuns(folded)) {
       const slice = folded.slice(run.from, run.to);
       const [changed] = await Promise.all([
-        appendBatches(tx, slice.map((f, i) => toBatch(group[run.from + i] as Prepared, cohort.id, f))),
+        appendBatches(
+          tx,
+          slice.map((f, i) => toBatch(group[run.from + i] as Prepared, cohort.id, f)),
+        ),
         applyUnknown(tx, cohort.id, slice),
       ]);
       transitions.push(...changed);
@@ -172,7 +185,15 @@ function unknownOf(group: readonly Prepared[], resolved: readonly Resolved[], fo
     const policy = (group[i] as Prepared).policy;
     const held = hasHeld(resolved[i] as Resolved);
     for (const [key, { identity, remove }] of f.unknown) {
-      const list = remove ? (held ? out.toDrop : null) : policy === 'HOLD' ? out.toHold : policy === 'CREATE' ? out.toCreate : null;
+      const list = remove
+        ? held
+          ? out.toDrop
+          : null
+        : policy === 'HOLD'
+          ? out.toHold
+          : policy === 'CREATE'
+            ? out.toCreate
+            : null;
       if (!list || seen.has(`${remove}${key}`)) continue;
       seen.add(`${remove}${key}`);
       list.push(identity);

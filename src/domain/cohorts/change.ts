@@ -1,4 +1,5 @@
 import { fail, type Path } from '../errors.ts';
+import { parsePartner } from '../keys/partner.ts';
 import { type Alias, parseIdentityText } from '../users/identity.ts';
 
 /** Some identities to add to a cohort, or to remove from it. Which kind comes first inside one change makes no difference. */
@@ -30,12 +31,17 @@ export interface CohortChanges {
   /** Names the cohort as well. */
   readonly name?: string | null | undefined;
   readonly changes: readonly CohortChange[];
+  /** The most identifiers of all kinds, where the sender's form sets a limit; never more than 100,000. */
+  readonly maxIdentifiers?: number | undefined;
   readonly source: Source;
 }
 
 /** The longest cohort id and cohort name, in characters. */
 export const COHORT_ID_MAX_CHARACTERS = 512;
 export const COHORT_NAME_MAX_CHARACTERS = 512;
+
+/** The most identifiers of one request in any form: what one transaction may hold a cohort for. */
+export const CHANGES_MAX_IDENTIFIERS = 100_000;
 
 /** Identifiers of all kinds in all changes, repeats included. */
 export function countIdentifiers(changes: readonly CohortChange[]): number {
@@ -52,8 +58,14 @@ export function cohortTextFault(value: unknown, maxCharacters: number): string |
   return null;
 }
 
-/** Checks a command that did not come over a wire with a parser of its own. Errors: INVALID_INPUT with the path. */
+/** Checks a command, whatever form it came in. Errors: INVALID_INPUT and LIMIT_EXCEEDED with the path. */
 export function checkChanges(command: CohortChanges): void {
+  parsePartner(command.partner);
+  const most = Math.min(command.maxIdentifiers ?? CHANGES_MAX_IDENTIFIERS, CHANGES_MAX_IDENTIFIERS);
+  if (countIdentifiers(command.changes) > most)
+    throw fail('LIMIT_EXCEEDED', `One request takes at most ${most} identifiers of all kinds: send several.`, {
+      path: ['changes'],
+    });
   check(cohortTextFault(command.partnerCohortId, COHORT_ID_MAX_CHARACTERS), 'A cohort id', ['cohort']);
   if (command.name !== null && command.name !== undefined)
     check(cohortTextFault(command.name, COHORT_NAME_MAX_CHARACTERS), 'A cohort name', ['name']);

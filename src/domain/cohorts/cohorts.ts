@@ -35,14 +35,15 @@ export async function nameCohort(
   if (idFault) throw fail('INVALID_INPUT', `A cohort id ${idFault}.`, { path: ['partnerCohortId'] });
   const nameFault = cohortTextFault(input.name, COHORT_NAME_MAX_CHARACTERS);
   if (nameFault) throw fail('INVALID_INPUT', `A cohort name ${nameFault}.`, { path: ['name'] });
-  if (input.presentedHash !== undefined) await touchKey(ctx, await checkImportKey(ctx, input.presentedHash, input.partner));
+  if (input.presentedHash !== undefined)
+    await touchKey(ctx, await checkImportKey(ctx, input.presentedHash, input.partner));
   return inTransaction(ctx, async (tx) => setCohortName(tx, await ensureCohort(tx, input), input.name));
 }
 
 /** The key of this hash if it may import cohorts of the partner. Errors: UNAUTHENTICATED, FORBIDDEN. */
 async function checkImportKey(ctx: Ctx, hash: string, partner: string): Promise<Key> {
   const key = await verifyHash(ctx, hash);
-  if (!key || key.kind !== 'data_import' || !isWorking(key))
+  if (key?.kind !== 'data_import' || !isWorking(key))
     throw fail('UNAUTHENTICATED', 'The data import key is not valid: generate one on the partner page.');
   if (key.partner !== partner) throw fail('FORBIDDEN', 'The data import key belongs to another partner.');
   return key;
@@ -50,7 +51,7 @@ async function checkImportKey(ctx: Ctx, hash: string, partner: string): Promise<
 
 /**
  * The cohorts that references mean, in the caller's order; null where there is none. A name is looked for among the cohorts of
- * `partner`, or of all partners. Errors: AMBIGUOUS when a name fits several.
+ * `partner`, or of all partners. Errors: AMBIGUOUS when a name fits several; the path is the reference's position.
  */
 export async function findCohorts(
   ctx: Ctx,
@@ -64,7 +65,8 @@ export async function findCohorts(
   const either: SQL[] = [];
   if (ids.length > 0) either.push(inArray(cohorts.id, ids));
   if (names.length > 0) either.push(inArray(cohorts.name, names));
-  for (const t of theirs) either.push(sql`(${cohorts.partner} = ${t.partner} and ${cohorts.partnerCohortId} = ${t.cohortId})`);
+  for (const t of theirs)
+    either.push(sql`(${cohorts.partner} = ${t.partner} and ${cohorts.partnerCohortId} = ${t.cohortId})`);
   const rows = await ctx.db
     .select(cohortColumns)
     .from(cohorts)
@@ -75,17 +77,20 @@ export async function findCohorts(
         sql`(${sql.join(either, sql` or `)})`,
       ),
     );
-  return refs.map((ref) => pick(rows, ref));
+  return refs.map((ref, i) => pick(rows, ref, i));
 }
 
-function pick(rows: readonly Cohort[], ref: CohortRef): Cohort | null {
+function pick(rows: readonly Cohort[], ref: CohortRef, position: number): Cohort | null {
   if ('id' in ref) return rows.find((c) => c.id === ref.id) ?? null;
   if ('partnerCohort' in ref) {
     const { partner, cohortId } = ref.partnerCohort;
     return rows.find((c) => c.partner === partner && c.partnerCohortId === cohortId) ?? null;
   }
   const fits = rows.filter((c) => c.name === ref.name);
-  if (fits.length > 1) throw fail('AMBIGUOUS', `There are ${fits.length} cohorts of that name: refer to one by its id.`);
+  if (fits.length > 1)
+    throw fail('AMBIGUOUS', `There are ${fits.length} cohorts of that name: refer to one by its id.`, {
+      path: [position],
+    });
   return fits[0] ?? null;
 }
 
@@ -133,10 +138,7 @@ export async function listCohorts(
 
 /** How many cohorts a list has in all. */
 export async function countCohorts(ctx: Ctx, input: CohortFilter): Promise<number> {
-  const [row] = await ctx.db
-    .select({ n: sql<number>`count(*)::int` })
-    .from(cohorts)
-    .where(cohortFilter(ctx, input));
+  const [row] = await ctx.db.select({ n: sql<number>`count(*)::int` }).from(cohorts).where(cohortFilter(ctx, input));
   return row?.n ?? 0;
 }
 

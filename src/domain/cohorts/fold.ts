@@ -4,7 +4,12 @@ import type { UnknownIdentityPolicy } from '../workspaces/workspaces.ts';
 import type { CohortChange } from './change.ts';
 
 /** Why an identifier matched nobody. */
-export const REASONS = ['unknown_external_id', 'unknown_alias', 'unknown_device_id', 'device_of_identified_user'] as const;
+export const REASONS = [
+  'unknown_external_id',
+  'unknown_alias',
+  'unknown_device_id',
+  'device_of_identified_user',
+] as const;
 export type Reason = (typeof REASONS)[number];
 
 /** What a request comes down to once its identities are known. */

@@ -51,7 +51,9 @@ export class Lanes<In, Out> {
     if (group.length === 0) return;
     try {
       const results = await this.#work(group.map((entry) => entry.item));
-      group.forEach((entry, i) => entry.resolve(results[i] as Out));
+      group.forEach((entry, i) => {
+        entry.resolve(results[i] as Out);
+      });
     } catch (error) {
       if (group.length === 1 || error instanceof DomainError) {
         for (const entry of group) entry.reject(error);

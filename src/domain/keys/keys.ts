@@ -3,7 +3,15 @@ import { v7 as uuidv7 } from 'uuid';
 import { keys } from '../../db/tables/keys.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
-import { DEFAULT_OVERLAP_HOURS, isWorking, type Key, LAST_USED_GRAIN_MS, MAX_OVERLAP_HOURS, type NewKey, toKey } from './key.ts';
+import {
+  DEFAULT_OVERLAP_HOURS,
+  isWorking,
+  type Key,
+  LAST_USED_GRAIN_MS,
+  MAX_OVERLAP_HOURS,
+  type NewKey,
+  toKey,
+} from './key.ts';
 import { parsePartner } from './partner.ts';
 import { isScope, type Scope } from './scopes.ts';
 import { type KeyKind, makeSecret } from './secret.ts';
@@ -15,22 +23,40 @@ import { type KeyKind, makeSecret } from './secret.ts';
  */
 export async function generateDataImportKey(
   ctx: Ctx,
-  input: { readonly partner: string; readonly name?: string | null | undefined; readonly expiresAt?: Date | null | undefined },
+  input: {
+    readonly partner: string;
+    readonly name?: string | null | undefined;
+    readonly expiresAt?: Date | null | undefined;
+  },
 ): Promise<NewKey> {
   return insertKey(ctx, 'data_import', { ...input, partner: parsePartner(input.partner), scopes: [] });
 }
 
-/** Makes an API key with at least one scope. Errors: INVALID_INPUT. */
+/**
+ * Makes an API key with at least one scope. Whoever asks with a key of their own gives `grantable`, its scopes: nobody hands out more
+ * than they have. Errors: INVALID_INPUT, FORBIDDEN.
+ */
 export async function createApiKey(
   ctx: Ctx,
-  input: { readonly name: string; readonly scopes: readonly string[]; readonly expiresAt?: Date | null | undefined },
+  input: {
+    readonly name: string;
+    readonly scopes: readonly string[];
+    readonly expiresAt?: Date | null | undefined;
+    readonly grantable?: readonly Scope[] | undefined;
+  },
 ): Promise<NewKey> {
   const scopes = [...new Set(input.scopes)];
   if (scopes.length === 0) throw fail('INVALID_INPUT', 'An API key needs at least one scope.', { path: ['scopes'] });
   scopes.forEach((scope, i) => {
     if (!isScope(scope)) throw fail('INVALID_INPUT', 'There is no such scope.', { path: ['scopes', i] });
   });
-  return insertKey(ctx, 'api', { name: input.name, scopes: scopes.filter(isScope), partner: null, expiresAt: input.expiresAt });
+  checkGrant(scopes.filter(isScope), input.grantable);
+  return insertKey(ctx, 'api', {
+    name: input.name,
+    scopes: scopes.filter(isScope),
+    partner: null,
+    expiresAt: input.expiresAt,
+  });
 }
 
 /** Keys of one kind, the newest first; of one partner if asked. */
@@ -64,18 +90,25 @@ export async function keysByIds(ctx: Ctx, ids: readonly string[]): Promise<Map<s
 
 /**
  * Makes a successor with the same partner, name and scopes. The old key works for `overlapHours` more (0 to 2,160, default 24; 0 ends it
- * at once). Errors: NOT_FOUND, NOT_ACTIVE when the key has ended or was rotated already, INVALID_INPUT.
+ * at once). Errors: NOT_FOUND, FORBIDDEN (as `createApiKey`), NOT_ACTIVE when the key has ended or was rotated already, INVALID_INPUT.
  */
 export async function rotateKey(
   ctx: Ctx,
-  input: { readonly kind: KeyKind; readonly id: string; readonly overlapHours?: number | null | undefined },
+  input: {
+    readonly kind: KeyKind;
+    readonly id: string;
+    readonly overlapHours?: number | null | undefined;
+    readonly grantable?: readonly Scope[] | undefined;
+  },
 ): Promise<NewKey> {
   const hours = input.overlapHours ?? DEFAULT_OVERLAP_HOURS;
   if (!(hours >= 0 && hours <= MAX_OVERLAP_HOURS))
     throw fail('INVALID_INPUT', `An overlap is 0 to ${MAX_OVERLAP_HOURS} hours.`, { path: ['overlapHours'] });
   return inTransaction(ctx, async (tx) => {
     const old = await lockKey(tx, input);
-    if (old.state !== 'ACTIVE') throw fail('NOT_ACTIVE', 'Only an active key can be rotated: generate a new one.', { path: ['id'] });
+    checkGrant(old.scopes, input.grantable);
+    if (old.state !== 'ACTIVE')
+      throw fail('NOT_ACTIVE', 'Only an active key can be rotated: generate a new one.', { path: ['id'] });
     const end = new Date(tx.now().getTime() + hours * 3_600_000);
     const expiresAt = old.expiresAt && old.expiresAt < end ? old.expiresAt : end;
     await tx.db
@@ -128,6 +161,11 @@ export async function touchKey(ctx: Ctx, key: Pick<Key, 'id' | 'lastUsedAt'>): P
       ),
     );
   return true;
+}
+
+function checkGrant(scopes: readonly Scope[], grantable: readonly Scope[] | undefined): void {
+  if (grantable && scopes.some((scope) => !grantable.includes(scope)))
+    throw fail('FORBIDDEN', 'A key cannot be given a scope that the asking key lacks.', { path: ['scopes'] });
 }
 
 interface KeySettings {

@@ -21,7 +21,11 @@ export const RESERVED = {
 export function usersOfBlock(block: number, bits: string, from = 0, limit = Number.POSITIVE_INFINITY): number[] {
   const base = block * BLOCK_BITS;
   const out: number[] = [];
-  for (let i = bits.indexOf('1', Math.max(0, from - base)); i >= 0 && out.length < limit; i = bits.indexOf('1', i + 1)) {
+  for (
+    let i = bits.indexOf('1', Math.max(0, from - base));
+    i >= 0 && out.length < limit;
+    i = bits.indexOf('1', i + 1)
+  ) {
     out.push(base + i);
   }
   return out;
@@ -32,7 +36,11 @@ export function usersOfBlockDescending(block: number, bits: string, below: numbe
   const base = block * BLOCK_BITS;
   const out: number[] = [];
   if (below <= base) return out;
-  for (let i = bits.lastIndexOf('1', below - base - 1); i >= 0 && out.length < limit; i = bits.lastIndexOf('1', i - 1)) {
+  for (
+    let i = bits.lastIndexOf('1', below - base - 1);
+    i >= 0 && out.length < limit;
+    i = bits.lastIndexOf('1', i - 1)
+  ) {
     out.push(base + i);
     if (i === 0) break;
   }

@@ -26,9 +26,15 @@ export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
   const staying = people.filter((p) => !p.gone);
   const going = people.filter((p) => p.gone && !p.isNew);
   await settleWorkspace(tx, roster);
-  await insertUsers(tx, staying.filter((p) => p.isNew));
+  await insertUsers(
+    tx,
+    staying.filter((p) => p.isNew),
+  );
   await writeIdentities(tx, roster);
-  await updateUsers(tx, staying.filter((p) => !p.isNew && (p.patch || isIdentified(p) !== p.wasIdentified)));
+  await updateUsers(
+    tx,
+    staying.filter((p) => !p.isNew && (p.patch || isIdentified(p) !== p.wasIdentified)),
+  );
   const joined = await joinPending(tx, roster);
   await leaveCohorts(tx, going);
   await writeReservedSets(tx, people);
@@ -108,7 +114,13 @@ async function joinPending(tx: Ctx, roster: Roster): Promise<Joined> {
     else members.set(cohort_id, (members.get(cohort_id) ?? new Set()).add(person.id));
   }
   await lockCohorts(tx, [...members.keys()]);
-  const batches = [...members].map(([cohortId, users]) => userBatch(cohortId, 'join', [...users].sort((a, b) => a - b)));
+  const batches = [...members].map(([cohortId, users]) =>
+    userBatch(
+      cohortId,
+      'join',
+      [...users].sort((a, b) => a - b),
+    ),
+  );
   const changed = batches.length === 0 ? [] : await appendBatches(tx, batches);
   return { joined: changed.reduce((n, c) => n + c.added, 0), dropped };
 }
@@ -143,7 +155,10 @@ async function leaveCohorts(tx: Ctx, going: readonly Person[]): Promise<void> {
     batches.set(key, batch);
   }
   if (batches.size > 0)
-    await appendBatches(tx, [...batches.values()].map((b) => userBatch(b.cohortId, b.dialect, [...b.changes])));
+    await appendBatches(
+      tx,
+      [...batches.values()].map((b) => userBatch(b.cohortId, b.dialect, [...b.changes])),
+    );
 }
 
 /** Whom a person has ended up in, through however many merges; null when the end was a deletion. */

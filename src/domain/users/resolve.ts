@@ -52,7 +52,10 @@ export function readResolved(row: ResolvedRow): Resolved {
 
 /** Resolves identities in one statement, without a lock. */
 export async function resolve(ctx: Ctx, lists: IdentityLists): Promise<Resolved> {
-  const [row] = await queryRows<ResolvedRow>(ctx.db, sql`/* resolve */ select ${resolveColumns(ctx.workspaceId, lists)}`);
+  const [row] = await queryRows<ResolvedRow>(
+    ctx.db,
+    sql`/* resolve */ select ${resolveColumns(ctx.workspaceId, lists)}`,
+  );
   if (!row) throw new Error('A select without a table answers one row.');
   return readResolved(row);
 }
@@ -64,9 +67,7 @@ function lookup(workspaceId: number, kind: number, count: number, arrays: SQL): 
   const columns = isAlias ? sql`s(value, label, ord)` : sql`s(value, ord)`;
   const label = isAlias ? sql`s.label` : sql`''`;
   const user = isDevice ? sql`case when u.is_identified then -i.user_id else i.user_id end` : sql`i.user_id`;
-  const owner = isDevice
-    ? sql`left join users u on u.workspace_id = ${workspaceId}::int and u.id = i.user_id`
-    : sql``;
+  const owner = isDevice ? sql`left join users u on u.workspace_id = ${workspaceId}::int and u.id = i.user_id` : sql``;
   return sql`(select array_agg(coalesce(${user}, case when i.kind is null then ${UNKNOWN}::int else ${HELD}::int end) order by s.ord)::text
     from unnest(${arrays}) with ordinality as ${columns}
     left join identities i on i.workspace_id = ${workspaceId}::int and i.kind = ${kind}::smallint and i.label = ${label} and i.value = s.value

@@ -65,7 +65,11 @@ export class Roster {
         on i.workspace_id = ${tx.workspaceId}::int and i.kind = k and i.label = l and i.value = v where i.user_id is not null
         union select id from users where workspace_id = ${tx.workspaceId}::int and id = any(${intArray(userIds)})`,
     );
-    if (owners.length > 0) await roster.#loadPeople(tx, owners.map((o) => o.user_id));
+    if (owners.length > 0)
+      await roster.#loadPeople(
+        tx,
+        owners.map((o) => o.user_id),
+      );
     return roster;
   }
 
@@ -190,7 +194,8 @@ export function currentExternalId(person: Person): string | null {
 
 /** The name a person has under an alias label. */
 export function aliasName(person: Person, label: string): string | null {
-  for (const h of person.identities.values()) if (isCurrentAlias(h) && h.identity.label === label) return h.identity.value;
+  for (const h of person.identities.values())
+    if (isCurrentAlias(h) && h.identity.label === label) return h.identity.value;
   return null;
 }
 

@@ -22,7 +22,8 @@ export function upsert(roster: Roster, input: UserInput, path: Path): { person: 
   const found = findPerson(roster, input);
   checkAliases(roster, input, found, path);
   const person = found ?? roster.create();
-  if (input.externalId !== null && !roster.owner(externalId(input.externalId))) roster.give(person, externalId(input.externalId));
+  if (input.externalId !== null && !roster.owner(externalId(input.externalId)))
+    roster.give(person, externalId(input.externalId));
   for (const a of input.aliases) roster.give(person, alias(a));
   for (const d of input.deviceIds) giveDevice(roster, person, d);
   if (input.attributes) person.patch = { ...person.patch, ...input.attributes };
@@ -41,17 +42,32 @@ function findPerson(roster: Roster, input: UserInput): Person | null {
 }
 
 function checkAliases(roster: Roster, input: UserInput, person: Person | null, path: Path): void {
-  if (person && input.externalId !== null && roster.owner(externalId(input.externalId)) === null && isIdentified(person))
-    throw fail('IDENTITY_TAKEN', 'The alias belongs to a user with another external id: rename that, or merge the users.', { path });
+  if (
+    person &&
+    input.externalId !== null &&
+    roster.owner(externalId(input.externalId)) === null &&
+    isIdentified(person)
+  )
+    throw fail(
+      'IDENTITY_TAKEN',
+      'The alias belongs to a user with another external id: rename that, or merge the users.',
+      { path },
+    );
   const names = new Map<string, string>();
   input.aliases.forEach((a, i) => {
     const at = [...path, 'aliases', i];
     const owner = roster.owner(alias(a));
     if (owner && owner !== person)
-      throw fail('IDENTITY_TAKEN', 'The alias belongs to another user: merge the users, or choose another alias.', { path: at });
+      throw fail('IDENTITY_TAKEN', 'The alias belongs to another user: merge the users, or choose another alias.', {
+        path: at,
+      });
     const other = names.get(a.label) ?? (person ? aliasName(person, a.label) : null);
     if (other !== null && other !== a.name)
-      throw fail('IDENTITY_TAKEN', 'The user has another alias with this label, and one is the most: rename that alias.', { path: at });
+      throw fail(
+        'IDENTITY_TAKEN',
+        'The user has another alias with this label, and one is the most: rename that alias.',
+        { path: at },
+      );
     names.set(a.label, a.name);
   });
 }
@@ -80,4 +96,3 @@ export function mergeInto(roster: Roster, goes: Person, stays: Person): void {
   stays.patch = goes.patch || stays.patch ? { ...goes.patch, ...stays.patch } : null;
   goes.gone = { into: stays };
 }
-

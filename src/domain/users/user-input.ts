@@ -34,7 +34,9 @@ export function parseUserInput(value: unknown, path: Path): UserInput {
   if (input.externalId === null && identities === 0)
     throw fail('INVALID_INPUT', 'A user needs an external id, an alias or a device id.', { path });
   if (identities > USER_MAX_IDENTITIES)
-    throw fail('LIMIT_EXCEEDED', `A user takes at most ${USER_MAX_IDENTITIES} aliases and device ids in one call.`, { path });
+    throw fail('LIMIT_EXCEEDED', `A user takes at most ${USER_MAX_IDENTITIES} aliases and device ids in one call.`, {
+      path,
+    });
   return input;
 }
 

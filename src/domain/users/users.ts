@@ -24,14 +24,20 @@ export async function upsertUsers(
   input: { readonly users: readonly unknown[]; readonly perItem?: boolean },
 ): Promise<Upserted> {
   if (input.users.length > UPSERT_MAX_USERS)
-    throw fail('LIMIT_EXCEEDED', `One call takes at most ${UPSERT_MAX_USERS} users: send several.`, { path: ['users'] });
+    throw fail('LIMIT_EXCEEDED', `One call takes at most ${UPSERT_MAX_USERS} users: send several.`, {
+      path: ['users'],
+    });
   const refuse = (error: unknown): UpsertedUser => {
     if (input.perItem && error instanceof DomainError) return { error };
     throw error;
   };
   const parsed = input.users.map((user, i) => attempt(() => parseUserInput(user, ['users', i]), refuse));
   const good = parsed.filter((user): user is UserInput => !('error' in user) && !('isCreated' in user));
-  if (good.length === 0) return summary(parsed.filter((user): user is UpsertedUser => 'error' in user), 0);
+  if (good.length === 0)
+    return summary(
+      parsed.filter((user): user is UpsertedUser => 'error' in user),
+      0,
+    );
   return inTransaction(ctx, async (tx) => {
     const roster = await Roster.load(tx, good.flatMap(identitiesOf));
     const results = parsed.map((user, i): UpsertedUser => {
@@ -79,7 +85,12 @@ export async function usersByIds(ctx: Ctx, ids: readonly number[]): Promise<Map<
   if (ids.length === 0) return new Map();
   const [rows, named] = await Promise.all([
     ctx.db
-      .select({ id: users.id, isIdentified: users.isIdentified, attributes: users.attributes, createdAt: users.createdAt })
+      .select({
+        id: users.id,
+        isIdentified: users.isIdentified,
+        attributes: users.attributes,
+        createdAt: users.createdAt,
+      })
       .from(users)
       .where(and(eq(users.workspaceId, ctx.workspaceId), sql`${users.id} = any(${intArray(ids)})`)),
     ctx.db

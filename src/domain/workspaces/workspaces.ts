@@ -41,9 +41,11 @@ export async function createWorkspace(
   input: { readonly name: string; readonly id?: number },
 ): Promise<Workspace | null> {
   const name = input.name.trim();
-  if (name === '' || name.length > 200) throw fail('INVALID_INPUT', 'A workspace name has 1 to 200 characters.', { path: ['name'] });
+  if (name === '' || name.length > 200)
+    throw fail('INVALID_INPUT', 'A workspace name has 1 to 200 characters.', { path: ['name'] });
   const existing = await listWorkspaces(ctx);
-  if (existing.some((w) => w.name === name && w.id !== input.id)) throw fail('NAME_TAKEN', `There is a workspace "${name}" already.`);
+  if (existing.some((w) => w.name === name && w.id !== input.id))
+    throw fail('NAME_TAKEN', `There is a workspace "${name}" already.`);
   const id = input.id ?? Math.max(0, ...existing.map((w) => w.id)) + 1;
   const [row] = await ctx.db
     .insert(workspaces)

@@ -1,0 +1,140 @@
+import type { Logger } from 'drizzle-orm/logger';
+import type { GraphQLSchema } from 'graphql';
+import { type OpenDatabase, openEmbedded, openServer, useHostDatabase } from './db/client.ts';
+import { isMigrated, migrate } from './db/migrate.ts';
+import type { Log } from './domain/context.ts';
+import { createDomains, type Domain } from './domain/index.ts';
+import { SCOPES, type Scope } from './domain/keys/scopes.ts';
+import { schema } from './graphql/schema.ts';
+import { createGraphql } from './graphql/yoga.ts';
+import { type Authenticate, apiKeyAuthentication, DEFAULT_WORKSPACE_ID, type Viewer } from './http/auth.ts';
+import { logSurprise } from './http/errors.ts';
+import { createRouter } from './http/router.ts';
+
+/** Where the data is: in a folder (PGlite), in memory (PGlite, for tests), on a PostgreSQL server, or in the host's own Drizzle database. */
+export type DatabaseOption =
+  | { readonly folder: string }
+  | { readonly memory: true }
+  | { readonly url: string; readonly poolSize?: number }
+  | { readonly drizzle: object };
+
+/** Who the host says is asking. */
+export interface HostViewer {
+  /** Default 1, the workspace that exists from the first start on. */
+  readonly workspaceId?: number;
+  /** Default all. */
+  readonly scopes?: readonly Scope[];
+  /** For the ledger and the audit log. */
+  readonly name?: string;
+}
+
+export interface MusterOptions {
+  /** Default `{ folder: './.muster' }`. Who opens a database closes it: a host's own stays open. */
+  readonly database?: DatabaseOption;
+  /** The host's own login, asked first; null leaves the request to API keys. */
+  readonly authenticate?: (request: Request) => HostViewer | null | Promise<HostViewer | null>;
+  /** A secret of at least 32 characters that has every scope of the default workspace, for automation. */
+  readonly apiKey?: string;
+  /** Per partner, the `partner_api_key` values accepted in the Braze dialect; a partner without any is not asked for one. */
+  readonly partnerApiKeys?: Readonly<Record<string, readonly string[]>>;
+  /** Where to write what operators should know; silent if left out. pino fits. */
+  readonly log?: Log;
+  /** Serves GraphiQL at `/graphql` to browsers. Default false: for development. */
+  readonly graphiql?: boolean;
+  /** The clock. */
+  readonly now?: () => Date;
+  /** Is told every statement, for tests and tracing. */
+  readonly statementLogger?: Logger;
+}
+
+/** A running Muster. */
+export interface Muster {
+  /** Answers `/graphql`, `/partners/...`, `/health` and `/ready`. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  readonly schema: GraphQLSchema;
+  /** The verbs of the product for a workspace, the default one if none is named. */
+  readonly domain: (workspaceId?: number) => Domain;
+  /** True when this start made the first workspace. */
+  readonly isFirstStart: boolean;
+  readonly close: () => Promise<void>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
+
+/**
+ * Opens the database, brings its tables to this version, makes the first workspace if there is none, and builds the edges over it.
+ * Errors: `FolderInUseError`, `DatabaseTooNewError`, `ServerTooOldError`, and whatever the database says when it cannot be reached.
+ */
+export async function createMuster(options: MusterOptions = {}): Promise<Muster> {
+  if (options.apiKey !== undefined && options.apiKey.length < 32)
+    throw new Error('`apiKey` must have at least 32 characters.');
+  const database = await open(options);
+  try {
+    await migrate(database);
+    return await assemble(database, options);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function assemble(database: OpenDatabase, options: MusterOptions): Promise<Muster> {
+  const log = options.log ?? SILENT;
+  const domains = createDomains({ db: database.db, now: options.now ?? (() => new Date()), log });
+  const first = await domains
+    .in(DEFAULT_WORKSPACE_ID)
+    .workspaces.createWorkspace({ id: DEFAULT_WORKSPACE_ID, name: 'default' });
+  const graphql = await createGraphql({ log, logSurprise, graphiql: options.graphiql ?? false });
+  const router = createRouter({
+    domains,
+    log,
+    authenticate: authentication(options, apiKeyAuthentication(domains, options.apiKey)),
+    partnerApiKeys: options.partnerApiKeys ?? {},
+    isReady: () => isMigrated(database.db),
+    graphql: (request, viewer) => graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId))),
+  });
+  const close = once(() => database.close());
+  return {
+    fetch: async (request) => router.fetch(request),
+    schema,
+    domain: (workspaceId = DEFAULT_WORKSPACE_ID) => domains.in(workspaceId),
+    isFirstStart: first !== null,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function open(options: MusterOptions): Promise<OpenDatabase> {
+  const database = options.database ?? { folder: './.muster' };
+  const logger = options.statementLogger;
+  if ('url' in database) return openServer({ url: database.url, poolSize: database.poolSize, logger });
+  if ('drizzle' in database) return useHostDatabase(database.drizzle);
+  return openEmbedded({ folder: 'folder' in database ? database.folder : null, logger });
+}
+
+function authentication(options: MusterOptions, byKey: Authenticate): Authenticate {
+  const { authenticate } = options;
+  if (!authenticate) return byKey;
+  return async (request) => {
+    const host = await authenticate(request);
+    if (!host) return byKey(request);
+    return {
+      workspaceId: host.workspaceId ?? DEFAULT_WORKSPACE_ID,
+      scopes: new Set(host.scopes ?? SCOPES),
+      actor: { kind: 'host', id: null, name: host.name ?? null },
+    };
+  };
+}
+
+function toGraphqlViewer(viewer: Viewer, domain: Domain) {
+  return { domain, scopes: viewer.scopes, keyId: viewer.actor.kind === 'api_key' ? viewer.actor.id : null };
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= work();
+    return done;
+  };
+}

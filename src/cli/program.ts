@@ -1,0 +1,24 @@
+import { Command } from 'commander';
+import { addKeyCommands } from './keys.ts';
+import { openFromEnvironment } from './open.ts';
+import { serve } from './serve.ts';
+
+/** The command line. Every command is a thin door over the functions the library has. */
+export function buildProgram(): Command {
+  const program = new Command('muster').description('Who is in this segment, exactly, now?').showHelpAfterError();
+  program
+    .command('serve')
+    .description('run the server')
+    .option('--dev', 'serve GraphiQL at /graphql')
+    .action((options: { dev?: boolean }) => serve(options));
+  program
+    .command('migrate')
+    .description("bring the database to this version's tables and exit")
+    .action(async () => {
+      const muster = await openFromEnvironment();
+      await muster.close();
+      process.stdout.write('The database has the tables of this version.\n');
+    });
+  addKeyCommands(program);
+  return program;
+}

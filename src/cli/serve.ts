@@ -1,0 +1,66 @@
+import { pino } from 'pino';
+import { createMuster, type Muster } from '../app.ts';
+import { type Config, readConfig } from '../config.ts';
+import { SCOPES } from '../domain/keys/scopes.ts';
+import { listen, type RunningServer } from '../server.ts';
+import { databaseOf } from './open.ts';
+
+export interface ServeOptions {
+  /** Serves GraphiQL. */
+  readonly dev?: boolean;
+}
+
+/** Starts the server as the environment says, says where it is, and runs until a signal comes. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const config = readConfig();
+  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const muster = await createMuster({
+    database: databaseOf(config),
+    partnerApiKeys: config.partnerApiKeys,
+    graphiql: options.dev ?? false,
+    log,
+    ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),
+  });
+  try {
+    // A key that nobody could use would be lost if the port were taken, so the port comes first.
+    const server = await listen(muster, config);
+    stopOnSignal(server);
+    process.stdout.write(await welcome(muster, server, config, options));
+  } catch (error) {
+    await muster.close();
+    throw error;
+  }
+}
+
+async function welcome(muster: Muster, server: RunningServer, config: Config, options: ServeOptions): Promise<string> {
+  const lines = [
+    '',
+    '  Muster is running.',
+    '',
+    `  GraphQL        ${server.url}/graphql${options.dev ? '  (open it in a browser for GraphiQL)' : ''}`,
+    `  REST endpoint  ${server.url}  (paste into Amplitude; cohorts arrive at /partners/amplitude/cohorts)`,
+    `  Data           ${config.databaseUrl ? 'PostgreSQL of DATABASE_URL' : config.dataDir}`,
+  ];
+  if (muster.isFirstStart) lines.push(...(await firstKey(muster, config)));
+  return `${lines.join('\n')}\n\n`;
+}
+
+/** The very first start makes a workspace; whoever started it needs a way in. */
+async function firstKey(muster: Muster, config: Config): Promise<string[]> {
+  const lines = ['', '  First start: made the workspace "default".'];
+  if (config.apiKey !== undefined) return [...lines, '  MUSTER_API_KEY has every scope of it.'];
+  const { secret } = await muster.domain().keys.createApiKey({ name: 'first start', scopes: SCOPES });
+  return [
+    ...lines,
+    `  API key        ${secret}`,
+    '                 Keep it: it is shown this once. More are made with `muster api-keys create`.',
+  ];
+}
+
+function stopOnSignal(server: RunningServer): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      void server.stop().then(() => process.exit(0));
+    });
+  }
+}

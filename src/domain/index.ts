@@ -1,0 +1,44 @@
+import { bind } from './bind.ts';
+import * as cohorts from './cohorts/cohorts.ts';
+import type { Ctx } from './context.ts';
+import * as keys from './keys/keys.ts';
+import * as members from './segments/members.ts';
+import * as segments from './segments/segments.ts';
+import * as users from './users/users.ts';
+import * as workspaces from './workspaces/workspaces.ts';
+
+/** The verbs of the product, for one workspace. */
+export function bindDomain(ctx: Ctx) {
+  return {
+    workspaceId: ctx.workspaceId,
+    workspaces: bind(ctx, workspaces),
+    keys: bind(ctx, keys),
+    users: bind(ctx, users),
+    cohorts: bind(ctx, cohorts),
+    segments: bind(ctx, segments),
+    members: bind(ctx, members),
+  };
+}
+
+export type Domain = ReturnType<typeof bindDomain>;
+
+/** The product over one database: `in(workspaceId)` gives its verbs for a workspace. */
+export interface Domains {
+  in(workspaceId: number): Domain;
+}
+
+export function createDomains(home: Omit<Ctx, 'workspaceId' | 'inTransaction'>): Domains {
+  const bound = new Map<number, Domain>();
+  return {
+    in(workspaceId) {
+      let domain = bound.get(workspaceId);
+      if (!domain) {
+        domain = bindDomain({ ...home, workspaceId, inTransaction: false });
+        // A secret names its workspace, so anybody may make one up: bindings of unknown workspaces must not pile up.
+        if (bound.size > 1_000) bound.clear();
+        bound.set(workspaceId, domain);
+      }
+      return domain;
+    },
+  };
+}

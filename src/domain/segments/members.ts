@@ -1,0 +1,99 @@
+import type { Ctx } from '../context.ts';
+import { fail } from '../errors.ts';
+import { RESERVED } from '../membership/bits.ts';
+import type { Page, PageArgs } from '../page.ts';
+import type { UserRef } from '../users/identity.ts';
+import { findUserIds } from '../users/resolve.ts';
+import * as evaluate from './evaluate.ts';
+import type { Filter, FilterDraft } from './filter.ts';
+import { readFilter } from './read-filter.ts';
+import { MEMBERSHIP_MAX_SEGMENTS, MEMBERSHIP_MAX_USERS, type Segment } from './segment.ts';
+import { segmentsByIds } from './segments.ts';
+
+/** The filter that one cohort alone is. */
+function cohortFilter(cohortId: number): Filter {
+  return { type: 'cohorts', partner: '', operator: 'includes_value', values: [cohortId] };
+}
+
+/** How many users each filter has, exactly, in the order asked. One statement. */
+export async function countMembers(ctx: Ctx, filters: readonly Filter[]): Promise<number[]> {
+  return evaluate.countMembers(ctx, filters);
+}
+
+/** How many users each cohort has, exactly, in the order asked. One statement. */
+export async function countCohortMembers(ctx: Ctx, cohortIds: readonly number[]): Promise<number[]> {
+  const counts = await evaluate.countCohortMembers(ctx, cohortIds);
+  return cohortIds.map((id) => counts.get(id) ?? 0);
+}
+
+/** A page of the users of a segment, by number. Errors: as `parsePage`. */
+export async function pageSegment(ctx: Ctx, segment: Segment, args: PageArgs): Promise<Page<number>> {
+  return evaluate.pageMembers(ctx, segment.filter, `segment:${segment.id}`, args);
+}
+
+/** A page of the users of a cohort, by number. Errors: as `parsePage`. */
+export async function pageCohort(ctx: Ctx, cohortId: number, args: PageArgs): Promise<Page<number>> {
+  return evaluate.pageMembers(ctx, cohortFilter(cohortId), `cohort:${ctx.workspaceId}:${cohortId}`, args);
+}
+
+/** A page of the users a filter has that is not saved, by number. Errors: as `parsePage`. */
+export async function pagePreview(ctx: Ctx, filter: Filter, args: PageArgs): Promise<Page<number>> {
+  return evaluate.pageMembers(ctx, filter, `preview:${ctx.workspaceId}`, args);
+}
+
+/** A page of everyone, by number. Errors: as `parsePage`. */
+export async function pageEveryone(ctx: Ctx, args: PageArgs): Promise<Page<number>> {
+  return evaluate.pageMembers(ctx, cohortFilter(RESERVED.everyone), `users:${ctx.workspaceId}`, args);
+}
+
+/** Reads a filter that is not saved. Errors: as `readFilter`. */
+export async function previewFilter(ctx: Ctx, draft: FilterDraft): Promise<Filter> {
+  return readFilter(ctx, draft);
+}
+
+/** Whether each user matches each filter: a row per user. The users must be live. One statement. */
+export async function matchUsers(
+  ctx: Ctx,
+  userIds: readonly number[],
+  filters: readonly Filter[],
+): Promise<boolean[][]> {
+  return evaluate.matchUsers(ctx, userIds, filters);
+}
+
+/** Whether each user is in each cohort: a row per user. One statement. */
+export async function matchCohorts(
+  ctx: Ctx,
+  userIds: readonly number[],
+  cohortIds: readonly number[],
+): Promise<boolean[][]> {
+  return evaluate.matchUsers(ctx, userIds, cohortIds.map(cohortFilter));
+}
+
+/**
+ * Which of up to 1,000 users are in which of up to 100 segments: a row per user in the caller's order, its user null where the reference
+ * means nobody (who is in no segment). Three statements, whatever the numbers. Archived segments are answered as they would be.
+ * Errors: LIMIT_EXCEEDED, NOT_FOUND (an unknown segment, with its path).
+ */
+export async function checkMembership(
+  ctx: Ctx,
+  input: { readonly users: readonly UserRef[]; readonly segments: readonly string[] },
+): Promise<{ readonly userId: number | null; readonly segments: readonly boolean[] }[]> {
+  if (input.users.length > MEMBERSHIP_MAX_USERS)
+    throw fail('LIMIT_EXCEEDED', `One call asks for at most ${MEMBERSHIP_MAX_USERS} users.`, { path: ['users'] });
+  if (input.segments.length > MEMBERSHIP_MAX_SEGMENTS)
+    throw fail('LIMIT_EXCEEDED', `One call asks for at most ${MEMBERSHIP_MAX_SEGMENTS} segments.`, {
+      path: ['segments'],
+    });
+  const [userIds, found] = await Promise.all([findUserIds(ctx, input.users), segmentsByIds(ctx, input.segments)]);
+  const filters = input.segments.map((id, i) => {
+    const segment = found.get(id);
+    if (!segment) throw fail('NOT_FOUND', 'There is no such segment in this workspace.', { path: ['segments', i] });
+    return segment.filter;
+  });
+  const known = userIds.filter((id) => id !== null);
+  const rows = await evaluate.matchUsers(ctx, known, filters);
+  let at = 0;
+  return userIds.map((userId) =>
+    userId === null ? { userId, segments: filters.map(() => false) } : { userId, segments: rows[at++] ?? [] },
+  );
+}

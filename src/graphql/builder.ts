@@ -1,0 +1,40 @@
+import SchemaBuilder from '@pothos/core';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
+import { fail } from '../domain/errors.ts';
+import type { Scope } from '../domain/keys/scopes.ts';
+import type { RequestContext } from './context.ts';
+
+/** The schema builder: plugins, scalars, defaults. Defines no types of its own. */
+export const builder = new SchemaBuilder<{
+  Context: RequestContext;
+  DefaultFieldNullability: false;
+  AuthScopes: { scope: Scope };
+  Scalars: {
+    DateTime: { Input: Date; Output: Date | string };
+    JSON: { Input: unknown; Output: unknown };
+    ID: { Input: string; Output: string | number };
+  };
+}>({
+  // Errors come first: what the others refuse is then a typed result as well.
+  plugins: [ErrorsPlugin, ScopeAuthPlugin, RelayPlugin],
+  defaultFieldNullability: false,
+  errors: { defaultTypes: [] },
+  relay: {
+    nodeQueryOptions: { description: 'The thing with this id; null where this workspace has none.' },
+    nodesQueryOptions: { description: 'The things with these ids, in order; null where this workspace has none.' },
+  },
+  scopeAuth: {
+    authScopes: ({ scopes }) => ({ scope: (scope: Scope) => scopes.has(scope) }),
+    unauthorizedError: () => fail('FORBIDDEN', 'The API key lacks the scope that this needs.'),
+  },
+});
+
+builder.addScalarType('DateTime', DateTimeResolver);
+builder.addScalarType('JSON', JSONResolver);
+builder.queryType({ description: 'Every question.' });
+builder.mutationType({
+  description: 'Every change. Expected failures are members of the result unions; nothing is half applied.',
+});

@@ -1,0 +1,296 @@
+import { COHORT_NAME_MAX_CHARACTERS } from '../domain/cohorts/change.ts';
+import type { Cohort, Outcome } from '../domain/cohorts/cohort.ts';
+import { fail } from '../domain/errors.ts';
+import { builder } from './builder.ts';
+import { lazyConnection, pageArgs } from './connection.ts';
+import { resultOf } from './errors.ts';
+import { AliasInput, CohortRefInput, OrderDirection, readCohortRef, readUserRef, UserRefInput } from './inputs.ts';
+import { keyConnection } from './keys.ts';
+import { numberedId, readNumberedId } from './node-id.ts';
+import {
+  CohortConnection,
+  CohortRef,
+  DataImportKeyConnection,
+  PartnerRef,
+  SegmentConnection,
+  UserConnection,
+} from './refs.ts';
+import { userConnection } from './user-connection.ts';
+
+/** Identifiers of one native call. */
+const APPLY_MAX_IDENTIFIERS = 10_000;
+
+builder.node(CohortRef, {
+  description: 'A behavioural cohort as a partner sends it.',
+  authScopes: { scope: 'cohorts:read' },
+  id: { resolve: (cohort, _, ctx) => numberedId(ctx, cohort.id) },
+  isTypeOf: (value) => typeof value === 'object' && value !== null && 'partnerCohortId' in value,
+  loadMany: (ids, ctx) =>
+    Promise.all(
+      ids.map((id) => {
+        const number = readNumberedId(ctx, id);
+        return number === null ? null : ctx.loaders.cohort.load(number);
+      }),
+    ),
+  fields: (t) => ({
+    partner: t.exposeString('partner', { description: 'Who sends it.' }),
+    partnerCohortId: t.exposeString('partnerCohortId', { description: "The partner's id for it." }),
+    name: t.exposeString('name', { description: "Its name; the partner's id until the partner sends one." }),
+    isNamed: t.exposeBoolean('isNamed', { description: 'The partner has sent a name.' }),
+    createdAt: t.field({ type: 'DateTime', description: 'When it was made.', resolve: (cohort) => cohort.createdAt }),
+    size: t.int({
+      description: 'How many users are in it, exactly.',
+      resolve: (cohort, _, { loaders }) => loaders.cohortSize.load(cohort.id),
+    }),
+    users: t.field({
+      type: UserConnection,
+      authScopes: { scope: 'users:read' },
+      description: 'The users in it, in order of appearance in the workspace.',
+      args: pageArgs,
+      resolve: (cohort, args, ctx) =>
+        userConnection(
+          ctx,
+          () => ctx.domain.members.pageCohort(cohort.id, args),
+          () => ctx.loaders.cohortSize.load(cohort.id),
+        ),
+    }),
+    includes: t.boolean({
+      description: 'Whether a user is in it; false where the reference means nobody.',
+      args: { user: t.arg({ type: UserRefInput, required: true, description: 'Who.' }) },
+      resolve: async (cohort, { user }, ctx) => {
+        const userId = await ctx.loaders.userIdByRef.load(readUserRef(ctx, user));
+        return userId === null ? false : ctx.loaders.isInCohort.load({ userId, of: cohort.id });
+      },
+    }),
+    lastReceivedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When a request for it last came.',
+      resolve: async (cohort, _, { loaders }) => (await loaders.cohortActivity.load(cohort.id))?.lastReceivedAt,
+    }),
+    lastChangedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When somebody last entered or left.',
+      resolve: async (cohort, _, { loaders }) => (await loaders.cohortActivity.load(cohort.id))?.lastChangedAt,
+    }),
+    segments: t.field({
+      type: SegmentConnection,
+      authScopes: { scope: 'segments:read' },
+      description: 'The live segments whose filter mentions it, by name.',
+      args: pageArgs,
+      resolve: (cohort, args, { domain }) =>
+        lazyConnection(
+          () => domain.segments.listSegments({ ...args, mentions: cohort.id }),
+          () => domain.segments.countSegments({ mentions: cohort.id }),
+        ),
+    }),
+  }),
+});
+
+const CohortOrder = builder.inputType('CohortOrder', {
+  description: 'How a list of cohorts runs.',
+  fields: (t) => ({
+    field: t.field({
+      type: builder.enumType('CohortOrderField', {
+        description: 'What to order cohorts by.',
+        values: { NAME: { description: 'The name.' }, CREATED_AT: { description: 'The time of making.' } } as const,
+      }),
+      required: true,
+      description: 'By what.',
+    }),
+    direction: t.field({ type: OrderDirection, required: true, description: 'Which way.' }),
+  }),
+});
+
+const cohortListArgs = builder.args((t) => ({
+  search: t.string({ description: "Part of the name or of the partner's id, in any case." }),
+  orderBy: t.field({ type: CohortOrder, description: 'By name if nothing is said.' }),
+}));
+
+builder.queryFields((t) => ({
+  cohort: t.field({
+    type: CohortRef,
+    nullable: true,
+    authScopes: { scope: 'cohorts:read' },
+    description: 'One cohort; null where there is none. Errors: AMBIGUOUS when several have the name.',
+    args: { by: t.arg({ type: CohortRefInput, required: true, description: 'Which.' }) },
+    resolve: (_, { by }, ctx) => ctx.loaders.cohortByRef.load(readCohortRef(ctx, by)),
+  }),
+  cohorts: t.field({
+    type: CohortConnection,
+    authScopes: { scope: 'cohorts:read' },
+    description: 'Cohorts.',
+    args: { partner: t.arg.string({ description: 'Only those of this partner.' }), ...cohortListArgs, ...pageArgs },
+    resolve: (_, args, { domain }) =>
+      lazyConnection(
+        () => domain.cohorts.listCohorts(args),
+        () => domain.cohorts.countCohorts(args),
+      ),
+  }),
+  partner: t.field({
+    type: PartnerRef,
+    description:
+      'What to paste into a partner, its keys and its cohorts. Any name of a partner is answered, used or not.',
+    args: { name: t.arg.string({ required: true, description: 'For example `amplitude`.' }) },
+    resolve: (_, { name }) => ({ name }),
+  }),
+}));
+
+const PartnerEndpoint = builder
+  .objectRef<{
+    readonly dialect: string;
+    readonly method: string;
+    readonly path: string;
+    readonly description: string;
+  }>('PartnerEndpoint')
+  .implement({
+    description: 'A path of this server that a partner can send to.',
+    fields: (t) => ({
+      dialect: t.exposeString('dialect', { description: 'The wire form it takes.' }),
+      method: t.exposeString('method', { description: 'The HTTP method.' }),
+      path: t.exposeString('path', { description: "Below the server's address." }),
+      description: t.exposeString('description', { description: 'What it does.' }),
+    }),
+  });
+
+PartnerRef.implement({
+  description: 'Who sends cohorts. Its name gives the filter `<name>_cohorts`.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'As in the path of its endpoints.' }),
+    endpoints: t.field({
+      type: [PartnerEndpoint],
+      description: 'Where it sends to.',
+      resolve: ({ name }) => [
+        { dialect: 'braze', method: 'POST', path: `/partners/${name}/cohorts`, description: 'Names a cohort.' },
+        {
+          dialect: 'braze',
+          method: 'POST',
+          path: `/partners/${name}/cohorts/users`,
+          description: 'Adds and removes members.',
+        },
+      ],
+    }),
+    dataImportKeys: t.field({
+      type: DataImportKeyConnection,
+      authScopes: { scope: 'keys:manage' },
+      description: 'Its data import keys, the newest first.',
+      args: pageArgs,
+      resolve: ({ name }, args, ctx) => keyConnection(ctx, 'data_import', name, args),
+    }),
+    cohorts: t.field({
+      type: CohortConnection,
+      authScopes: { scope: 'cohorts:read' },
+      description: 'Its cohorts.',
+      args: { ...cohortListArgs, ...pageArgs },
+      resolve: ({ name }, args, { domain }) =>
+        lazyConnection(
+          () => domain.cohorts.listCohorts({ ...args, partner: name }),
+          () => domain.cohorts.countCohorts({ ...args, partner: name }),
+        ),
+    }),
+  }),
+});
+
+const CohortChangeInput = builder.inputType('CohortChangeInput', {
+  description: 'Identities to add to a cohort, or to remove from it.',
+  fields: (t) => ({
+    externalIds: t.stringList({ description: 'External ids: match identified users.' }),
+    aliases: t.field({ type: [AliasInput], description: 'Aliases: match identified and anonymous users.' }),
+    deviceIds: t.stringList({ description: 'Device ids: match anonymous users only.' }),
+    remove: t.boolean({ required: true, defaultValue: false, description: 'Remove them instead.' }),
+  }),
+});
+
+const ApplyInput = builder.inputType('ApplyCohortChangesInput', {
+  description: 'Changes to one cohort.',
+  fields: (t) => ({
+    cohort: t.field({
+      type: CohortRefInput,
+      required: true,
+      description: 'Which. One that its partner id names is made if it is unknown.',
+    }),
+    name: t.string({ description: `Names the cohort as well, at most ${COHORT_NAME_MAX_CHARACTERS} characters.` }),
+    changes: t.field({
+      type: [CohortChangeInput],
+      required: true,
+      description: `In order: the last mention of a person wins. At most ${APPLY_MAX_IDENTIFIERS} identifiers in all.`,
+    }),
+  }),
+});
+
+interface Applied {
+  readonly cohort: Cohort;
+  readonly outcome: Outcome;
+}
+
+const ApplySuccess = builder.objectRef<Applied>('ApplyCohortChangesSuccess').implement({
+  description: 'The changes are committed.',
+  fields: (t) => ({
+    cohort: t.field({ type: CohortRef, description: 'The cohort.', resolve: (done) => done.cohort }),
+    received: t.int({
+      description: 'Identifiers in the request, repeats included.',
+      resolve: (done) => done.outcome.received,
+    }),
+    matched: t.int({ description: 'Of those, how many named a user.', resolve: (done) => done.outcome.matched }),
+    added: t.int({ description: 'Users who really entered.', resolve: (done) => done.outcome.added }),
+    removed: t.int({ description: 'Users who really left.', resolve: (done) => done.outcome.removed }),
+    unchanged: t.int({
+      description: 'Users who were so already.',
+      resolve: ({ outcome }) => outcome.written - outcome.added - outcome.removed,
+    }),
+    unmatched: t.int({
+      description: 'Identifiers that named nobody.',
+      resolve: ({ outcome }) => outcome.received - outcome.matched,
+    }),
+    held: t.int({
+      description: 'Of those, how many are kept as pending members.',
+      resolve: (done) => done.outcome.held,
+    }),
+    ignored: t.int({ description: 'Of those, how many were dropped.', resolve: (done) => done.outcome.ignored }),
+    reasons: t.field({
+      type: 'JSON',
+      description:
+        'Why identifiers named nobody, reason to count: `unknown_external_id`, `unknown_alias`, `unknown_device_id`, `device_of_identified_user`.',
+      resolve: (done) => done.outcome.reasons,
+    }),
+  }),
+});
+
+builder.mutationField('applyCohortChanges', (t) =>
+  t.field({
+    type: ApplySuccess,
+    authScopes: { scope: 'cohorts:write' },
+    errors: resultOf('ApplyCohortChanges'),
+    description: 'Adds and removes members of a cohort: one transaction, one row of the ledger. Idempotent.',
+    args: { input: t.arg({ type: ApplyInput, required: true, description: 'The changes.' }) },
+    resolve: async (_, { input }, ctx) => {
+      const ref = readCohortRef(ctx, input.cohort);
+      const known = 'partnerCohort' in ref ? null : await ctx.loaders.cohortByRef.load(ref);
+      const theirs =
+        'partnerCohort' in ref
+          ? ref.partnerCohort
+          : known && { partner: known.partner, cohortId: known.partnerCohortId };
+      if (!theirs) throw fail('NOT_FOUND', 'There is no such cohort in this workspace.', { path: ['cohort'] });
+      const outcome = await ctx.domain.cohorts.applyChanges({
+        partner: theirs.partner,
+        partnerCohortId: theirs.cohortId,
+        name: input.name,
+        changes: input.changes.map((change) => ({
+          externalIds: change.externalIds ?? [],
+          aliases: change.aliases ?? [],
+          deviceIds: change.deviceIds ?? [],
+          remove: change.remove,
+        })),
+        maxIdentifiers: APPLY_MAX_IDENTIFIERS,
+        source: { dialect: 'graphql', keyId: ctx.keyId },
+      });
+      const cohort = outcome.cohort;
+      if (!cohort)
+        throw fail('NOT_FOUND', 'The cohort is unknown, and without a name or a change it is not made.', {
+          path: ['cohort'],
+        });
+      return { cohort, outcome };
+    },
+  }),
+);

@@ -1,0 +1,12 @@
+import type { Domain } from '../domain/index.ts';
+import type { Scope } from '../domain/keys/scopes.ts';
+import type { Loaders } from './loaders.ts';
+
+/** What a resolver sees of one request: the product of the viewer's workspace, the loaders, and what the viewer may do. */
+export interface RequestContext {
+  readonly domain: Domain;
+  readonly loaders: Loaders;
+  readonly scopes: ReadonlySet<Scope>;
+  /** The API key that asks, for the ledger. */
+  readonly keyId: string | null;
+}

@@ -1,0 +1,102 @@
+import type { CohortRef } from '../domain/cohorts/cohort.ts';
+import type { SegmentRef } from '../domain/segments/segment.ts';
+import type { UserRef } from '../domain/users/identity.ts';
+import { builder } from './builder.ts';
+import type { RequestContext } from './context.ts';
+import { decodeNumbered, decodeUuid } from './node-id.ts';
+
+// References: inputs that name one thing in one of several ways, and how each is read. A node id of another workspace or another type
+// is read as a number nobody has, so that it cannot be told apart from nothing.
+
+const NOBODY = 0;
+const NO_UUID = '00000000-0000-0000-0000-000000000000';
+
+export const AliasInput = builder.inputType('AliasInput', {
+  description: 'One alias: the pair is unique in the workspace, and a user has one name per label.',
+  fields: (t) => ({
+    label: t.string({ required: true, description: 'What kind of name it is, 1 to 512 bytes.' }),
+    name: t.string({ required: true, description: 'The name, 1 to 512 bytes.' }),
+  }),
+});
+
+export const UserRefInput = builder.inputType('UserRef', {
+  description: 'One user, named in exactly one way.',
+  isOneOf: true,
+  fields: (t) => ({
+    id: t.id({ description: 'The node id.' }),
+    externalId: t.string({ description: 'The external id; one that was renamed still works.' }),
+    alias: t.field({ type: AliasInput, description: 'An alias.' }),
+    deviceId: t.string({ description: 'A device id: finds its owner, identified or not.' }),
+  }),
+});
+
+export function readUserRef(ctx: RequestContext, ref: typeof UserRefInput.$inferInput): UserRef {
+  if (ref.externalId !== null && ref.externalId !== undefined) return { externalId: ref.externalId };
+  if (ref.alias) return { alias: { label: ref.alias.label, name: ref.alias.name } };
+  if (ref.deviceId !== null && ref.deviceId !== undefined) return { deviceId: ref.deviceId };
+  return { id: decodeNumbered(ctx, 'User', String(ref.id)) ?? NOBODY };
+}
+
+const PartnerCohortInput = builder.inputType('PartnerCohortInput', {
+  description: 'A cohort as its partner calls it.',
+  fields: (t) => ({
+    partner: t.string({ required: true, description: 'For example `amplitude`.' }),
+    cohortId: t.string({ required: true, description: "The cohort's id at the partner." }),
+  }),
+});
+
+export const CohortRefInput = builder.inputType('CohortRef', {
+  description: 'One cohort, named in exactly one way.',
+  isOneOf: true,
+  fields: (t) => ({
+    id: t.id({ description: 'The node id.' }),
+    partnerCohort: t.field({ type: PartnerCohortInput, description: "The partner's id for it." }),
+    name: t.string({ description: 'The name, if only one cohort has it.' }),
+  }),
+});
+
+/** A cohort reference as GraphQL carries it: one of these is given. */
+export interface CohortRefShape {
+  readonly id?: string | number | null | undefined;
+  readonly name?: string | null | undefined;
+  readonly partnerCohort?: { readonly partner: string; readonly cohortId: string } | null | undefined;
+}
+
+export function readCohortRef(ctx: RequestContext, ref: CohortRefShape): CohortRef {
+  if (ref.name !== null && ref.name !== undefined) return { name: ref.name };
+  if (ref.partnerCohort)
+    return { partnerCohort: { partner: ref.partnerCohort.partner, cohortId: ref.partnerCohort.cohortId } };
+  return { id: decodeNumbered(ctx, 'Cohort', String(ref.id)) ?? NOBODY };
+}
+
+export const SegmentRefInput = builder.inputType('SegmentRef', {
+  description: 'One segment, named in exactly one way.',
+  isOneOf: true,
+  fields: (t) => ({
+    id: t.id({ description: 'The node id; finds archived segments too.' }),
+    name: t.string({ description: 'The name of a live segment.' }),
+  }),
+});
+
+export function readSegmentRef(ref: typeof SegmentRefInput.$inferInput): SegmentRef {
+  if (ref.name !== null && ref.name !== undefined) return { name: ref.name };
+  return { id: readSegmentId(String(ref.id)) };
+}
+
+/** The UUID of a segment's node id; one that nothing has where it is no such id. */
+export function readSegmentId(nodeId: string): string {
+  return decodeUuid('Segment', nodeId) ?? NO_UUID;
+}
+
+/** The UUID of a key's node id; one that nothing has where it is no such id. */
+export function readKeyId(typename: 'DataImportKey' | 'ApiKey', nodeId: string): string {
+  return decodeUuid(typename, nodeId) ?? NO_UUID;
+}
+
+export const OrderDirection = builder.enumType('OrderDirection', {
+  description: 'Which way a list runs.',
+  values: {
+    ASC: { description: 'Smallest or oldest first.' },
+    DESC: { description: 'Largest or newest first.' },
+  } as const,
+});

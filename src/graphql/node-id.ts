@@ -1,0 +1,52 @@
+import { decodeGlobalID, encodeGlobalID } from '@pothos/plugin-relay';
+import type { RequestContext } from './context.ts';
+
+/** Types whose members are numbered inside their workspace. Their ids carry the workspace, so that one of another means nothing. */
+type Numbered = 'User' | 'Cohort' | 'Workspace';
+type Typename = Numbered | 'Segment' | 'DataImportKey' | 'ApiKey';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The part of a node id that stands behind the type, for a thing numbered inside its workspace. */
+export function numberedId(ctx: RequestContext, id: number): string {
+  return `${ctx.domain.workspaceId}.${id}`;
+}
+
+/** The number in what `numberedId` made; null when it is of another workspace or no such id. */
+export function readNumberedId(ctx: RequestContext, id: string): number | null {
+  const [workspace, number, ...rest] = id.split('.');
+  const isOurs =
+    rest.length === 0 && workspace === String(ctx.domain.workspaceId) && /^[1-9][0-9]{0,9}$/.test(number ?? '');
+  const value = Number(number);
+  return isOurs && value < 2 ** 31 ? value : null;
+}
+
+/** The node id of a thing numbered inside its workspace. */
+export function encodeNumbered(ctx: RequestContext, typename: Numbered, id: number): string {
+  return encodeGlobalID(typename, numberedId(ctx, id));
+}
+
+/** The number behind a node id; null when it is not an id of that type in this workspace. */
+export function decodeNumbered(ctx: RequestContext, typename: Numbered, nodeId: string): number | null {
+  const raw = decode(typename, nodeId);
+  return raw === null ? null : readNumberedId(ctx, raw);
+}
+
+/** The UUID behind a node id; null when it is not an id of that type. */
+export function decodeUuid(typename: Typename, nodeId: string): string | null {
+  const raw = decode(typename, nodeId);
+  return raw !== null && UUID.test(raw) ? raw : null;
+}
+
+export function isUuid(id: string): boolean {
+  return UUID.test(id);
+}
+
+function decode(typename: Typename, nodeId: string): string | null {
+  try {
+    const { typename: of, id } = decodeGlobalID(nodeId);
+    return of === typename ? id : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,10 @@
+import { builder } from './builder.ts';
+import './cohorts.ts';
+import './errors.ts';
+import './keys.ts';
+import './segments.ts';
+import './users.ts';
+import './workspace.ts';
+
+/** The public schema. `schema/schema.graphql` is its printed form. */
+export const schema = builder.toSchema();

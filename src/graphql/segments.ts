@@ -1,0 +1,296 @@
+import type { Filter } from '../domain/segments/filter.ts';
+import {
+  MEMBERSHIP_MAX_SEGMENTS,
+  MEMBERSHIP_MAX_USERS,
+  SEGMENT_DESCRIPTION_MAX_CHARACTERS,
+  SEGMENT_NAME_MAX_CHARACTERS,
+  type Segment,
+} from '../domain/segments/segment.ts';
+import { builder } from './builder.ts';
+import { lazyConnection, pageArgs } from './connection.ts';
+import { resultOf } from './errors.ts';
+import { readFilterInput, SegmentFilterInput } from './filter-input.ts';
+import { filterJson, SegmentFilter } from './filter-output.ts';
+import { OrderDirection, readSegmentId, readSegmentRef, readUserRef, SegmentRefInput, UserRefInput } from './inputs.ts';
+import { isUuid } from './node-id.ts';
+import { SegmentConnection, SegmentRef, UserConnection, UserRef } from './refs.ts';
+import { userConnection } from './user-connection.ts';
+
+builder.node(SegmentRef, {
+  description: 'A named filter over users. Its members are evaluated when they are asked for: they are never stale.',
+  authScopes: { scope: 'segments:read' },
+  id: { resolve: (segment) => segment.id },
+  isTypeOf: (value) => typeof value === 'object' && value !== null && 'archivedAt' in value,
+  loadMany: (ids, ctx) => Promise.all(ids.map((id) => (isUuid(id) ? ctx.loaders.segment.load(id) : null))),
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Unique among live segments.' }),
+    description: t.exposeString('description', { nullable: true, description: 'For people.' }),
+    filter: t.field({
+      type: SegmentFilter,
+      description: 'The filter, as a tree.',
+      resolve: (segment) => segment.filter,
+    }),
+    filterJson: t.field({
+      type: 'JSON',
+      description:
+        'The filter as canonical JSON: `{"filter":"amplitude_cohorts","operator":"includes_value","value":"<cohort id>"}` under `all`, `any` and `not`.',
+      resolve: (segment, _, ctx) => filterJson(ctx, segment.filter),
+    }),
+    createdAt: t.field({ type: 'DateTime', description: 'When it was made.', resolve: (segment) => segment.createdAt }),
+    updatedAt: t.field({
+      type: 'DateTime',
+      description: 'When its name, description or filter last changed.',
+      resolve: (segment) => segment.updatedAt,
+    }),
+    archivedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was put away; null while it is live.',
+      resolve: (segment) => segment.archivedAt,
+    }),
+    size: t.int({
+      description: 'How many users are in it, exactly.',
+      resolve: (segment, _, { loaders }) => loaders.filterSize.load(segment.filter),
+    }),
+    users: t.field({
+      type: UserConnection,
+      authScopes: { scope: 'users:read' },
+      description: 'The users in it, in order of appearance in the workspace.',
+      args: pageArgs,
+      resolve: (segment, args, ctx) =>
+        userConnection(
+          ctx,
+          () => ctx.domain.members.pageSegment(segment, args),
+          () => ctx.loaders.filterSize.load(segment.filter),
+        ),
+    }),
+    includes: t.boolean({
+      description: 'Whether a user is in it; false where the reference means nobody.',
+      args: { user: t.arg({ type: UserRefInput, required: true, description: 'Who.' }) },
+      resolve: async (segment, { user }, ctx) => {
+        const userId = await ctx.loaders.userIdByRef.load(readUserRef(ctx, user));
+        return userId === null ? false : ctx.loaders.isInSegment.load({ userId, of: segment.filter });
+      },
+    }),
+  }),
+});
+
+const SegmentOrder = builder.inputType('SegmentOrder', {
+  description: 'How a list of segments runs.',
+  fields: (t) => ({
+    field: t.field({
+      type: builder.enumType('SegmentOrderField', {
+        description: 'What to order segments by.',
+        values: {
+          NAME: { description: 'The name.' },
+          CREATED_AT: { description: 'The time of making.' },
+          UPDATED_AT: { description: 'The time of the last change.' },
+        } as const,
+      }),
+      required: true,
+      description: 'By what.',
+    }),
+    direction: t.field({ type: OrderDirection, required: true, description: 'Which way.' }),
+  }),
+});
+
+const SegmentPreview = builder.objectRef<{ readonly filter: Filter }>('SegmentPreview').implement({
+  description: 'What a filter would give, without saving it.',
+  fields: (t) => ({
+    size: t.int({
+      description: 'How many users it has, exactly.',
+      resolve: ({ filter }, _, { loaders }) => loaders.filterSize.load(filter),
+    }),
+    users: t.field({
+      type: UserConnection,
+      authScopes: { scope: 'users:read' },
+      description: 'The users it has, in order of appearance in the workspace.',
+      args: pageArgs,
+      resolve: ({ filter }, args, ctx) =>
+        userConnection(
+          ctx,
+          () => ctx.domain.members.pagePreview(filter, args),
+          () => ctx.loaders.filterSize.load(filter),
+        ),
+    }),
+  }),
+});
+
+interface MembershipRow {
+  readonly userId: number | null;
+  readonly segments: readonly boolean[];
+}
+
+const Membership = builder.objectRef<MembershipRow>('Membership').implement({
+  description: 'One user and the segments asked for.',
+  fields: (t) => ({
+    user: t.field({
+      type: UserRef,
+      nullable: true,
+      description: 'The user; null where the reference means nobody.',
+      resolve: (row, _, { loaders }) => (row.userId === null ? null : loaders.user.load(row.userId)),
+    }),
+    segments: t.booleanList({
+      description: 'In the order of the segments asked for.',
+      resolve: (row) => [...row.segments],
+    }),
+  }),
+});
+
+const MembershipSuccess = builder
+  .objectRef<{ readonly memberships: readonly MembershipRow[] }>('MembershipSuccess')
+  .implement({
+    description: 'Who is in which segment.',
+    fields: (t) => ({
+      memberships: t.field({
+        type: [Membership],
+        description: 'One per user asked, in order.',
+        resolve: (done) => [...done.memberships],
+      }),
+    }),
+  });
+
+builder.queryFields((t) => ({
+  segment: t.field({
+    type: SegmentRef,
+    nullable: true,
+    authScopes: { scope: 'segments:read' },
+    description: 'One segment; null where there is none.',
+    args: { by: t.arg({ type: SegmentRefInput, required: true, description: 'Which.' }) },
+    resolve: (_, { by }, { loaders }) => loaders.segmentByRef.load(readSegmentRef(by)),
+  }),
+  segments: t.field({
+    type: SegmentConnection,
+    authScopes: { scope: 'segments:read' },
+    description: 'Segments.',
+    args: {
+      search: t.arg.string({ description: 'Part of the name or of the description, in any case.' }),
+      includeArchived: t.arg.boolean({ required: true, defaultValue: false, description: 'Archived ones too.' }),
+      orderBy: t.arg({ type: SegmentOrder, description: 'By name if nothing is said.' }),
+      ...pageArgs,
+    },
+    resolve: (_, args, { domain }) =>
+      lazyConnection(
+        () => domain.segments.listSegments(args),
+        () => domain.segments.countSegments(args),
+      ),
+  }),
+  previewSegment: t.field({
+    type: SegmentPreview,
+    authScopes: { scope: 'segments:read' },
+    errors: resultOf('PreviewSegment'),
+    description: 'What a filter would give now, exactly, without saving it.',
+    args: { filter: t.arg({ type: SegmentFilterInput, required: true, description: 'The filter.' }) },
+    resolve: async (_, { filter }, ctx) => ({
+      filter: await ctx.domain.members.previewFilter(readFilterInput(ctx, filter)),
+    }),
+  }),
+  membership: t.field({
+    type: MembershipSuccess,
+    authScopes: { scope: 'segments:read' },
+    errors: resultOf('Membership'),
+    description: `Which of up to ${MEMBERSHIP_MAX_USERS} users are in which of up to ${MEMBERSHIP_MAX_SEGMENTS} segments, evaluated now.`,
+    args: {
+      users: t.arg({ type: [UserRefInput], required: true, description: 'Who.' }),
+      segments: t.arg.idList({ required: true, description: 'Node ids of segments.' }),
+    },
+    resolve: async (_, { users, segments }, ctx) => ({
+      memberships: await ctx.domain.members.checkMembership({
+        users: users.map((user) => readUserRef(ctx, user)),
+        segments: segments.map((id) => readSegmentId(String(id))),
+      }),
+    }),
+  }),
+}));
+
+const CreateInput = builder.inputType('CreateSegmentInput', {
+  description: 'A segment to save.',
+  fields: (t) => ({
+    name: t.string({
+      required: true,
+      description: `1 to ${SEGMENT_NAME_MAX_CHARACTERS} characters, unique among live segments.`,
+    }),
+    description: t.string({ description: `At most ${SEGMENT_DESCRIPTION_MAX_CHARACTERS} characters.` }),
+    filter: t.field({ type: SegmentFilterInput, required: true, description: 'Who is in it.' }),
+  }),
+});
+
+const UpdateInput = builder.inputType('UpdateSegmentInput', {
+  description: 'Changes to a segment; what is left out stays.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'The segment.' }),
+    name: t.string({ description: 'The new name.' }),
+    description: t.string({ description: 'The new description; an empty one removes it.' }),
+    filter: t.field({ type: SegmentFilterInput, description: 'The new filter.' }),
+  }),
+});
+
+const oneSegmentInput = (name: string, description: string) =>
+  builder.inputType(name, {
+    description,
+    fields: (t) => ({ id: t.id({ required: true, description: 'The segment.' }) }),
+  });
+
+const ArchiveInput = oneSegmentInput('ArchiveSegmentInput', 'A segment to put away.');
+const RestoreInput = oneSegmentInput('RestoreSegmentInput', 'A segment to bring back.');
+
+const segmentSuccess = (name: string) =>
+  builder.objectRef<{ readonly segment: Segment }>(name).implement({
+    description: 'Done.',
+    fields: (t) => ({
+      segment: t.field({ type: SegmentRef, description: 'The segment as it is now.', resolve: (done) => done.segment }),
+    }),
+  });
+
+const CreateSuccess = segmentSuccess('CreateSegmentSuccess');
+const UpdateSuccess = segmentSuccess('UpdateSegmentSuccess');
+const ArchiveSuccess = segmentSuccess('ArchiveSegmentSuccess');
+const RestoreSuccess = segmentSuccess('RestoreSegmentSuccess');
+const NEEDS_WRITE = { authScopes: { scope: 'segments:write' } } as const;
+
+builder.mutationFields((t) => ({
+  createSegment: t.field({
+    ...NEEDS_WRITE,
+    type: CreateSuccess,
+    errors: resultOf('CreateSegment'),
+    description: 'Saves a filter under a name.',
+    args: { input: t.arg({ type: CreateInput, required: true, description: 'The segment.' }) },
+    resolve: async (_, { input }, ctx) => ({
+      segment: await ctx.domain.segments.createSegment({ ...input, filter: readFilterInput(ctx, input.filter) }),
+    }),
+  }),
+  updateSegment: t.field({
+    ...NEEDS_WRITE,
+    type: UpdateSuccess,
+    errors: resultOf('UpdateSegment'),
+    description: 'Changes a live segment.',
+    args: { input: t.arg({ type: UpdateInput, required: true, description: 'The changes.' }) },
+    resolve: async (_, { input }, ctx) => ({
+      segment: await ctx.domain.segments.updateSegment({
+        ...input,
+        id: readSegmentId(String(input.id)),
+        filter: input.filter ? readFilterInput(ctx, input.filter) : null,
+      }),
+    }),
+  }),
+  archiveSegment: t.field({
+    ...NEEDS_WRITE,
+    type: ArchiveSuccess,
+    errors: resultOf('ArchiveSegment'),
+    description: 'Puts a segment away: it leaves lists, and its name becomes free.',
+    args: { input: t.arg({ type: ArchiveInput, required: true, description: 'The segment.' }) },
+    resolve: async (_, { input }, { domain }) => ({
+      segment: await domain.segments.archiveSegment({ id: readSegmentId(String(input.id)) }),
+    }),
+  }),
+  restoreSegment: t.field({
+    ...NEEDS_WRITE,
+    type: RestoreSuccess,
+    errors: resultOf('RestoreSegment'),
+    description: 'Brings an archived segment back.',
+    args: { input: t.arg({ type: RestoreInput, required: true, description: 'The segment.' }) },
+    resolve: async (_, { input }, { domain }) => ({
+      segment: await domain.segments.restoreSegment({ id: readSegmentId(String(input.id)) }),
+    }),
+  }),
+}));

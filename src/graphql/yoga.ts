@@ -1,0 +1,93 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
+import { createYoga, type Plugin } from 'graphql-yoga';
+import type { Log } from '../domain/context.ts';
+import type { Domain } from '../domain/index.ts';
+import type { Scope } from '../domain/keys/scopes.ts';
+import type { RequestContext } from './context.ts';
+import { maskError } from './errors.ts';
+import { EXAMPLE_QUERIES } from './examples.ts';
+import { createLoaders } from './loaders.ts';
+import { schema } from './schema.ts';
+
+/** Selections in selections. `edges` and `node` count like any other field. */
+const MAX_DEPTH = 20;
+const MAX_ALIASES = 50;
+/** Of the document; large inputs belong into variables. */
+const MAX_TOKENS = 5_000;
+
+/** Who asks, as far as this edge needs to know. */
+export interface GraphqlViewer {
+  readonly domain: Domain;
+  readonly scopes: ReadonlySet<Scope>;
+  readonly keyId: string | null;
+}
+
+export interface YogaOptions {
+  readonly log: Log;
+  /** Logs a surprise and answers the id to show. */
+  readonly logSurprise: (thrown: unknown, log: Log) => string;
+  /** Serves GraphiQL to browsers: for development. */
+  readonly graphiql: boolean;
+}
+
+type ServerContext = { readonly viewer: GraphqlViewer | null };
+
+/** The GraphQL edge over WHATWG fetch: hardened, errors masked, one set of loaders a request. */
+export async function createGraphql(options: YogaOptions) {
+  const yoga = createYoga<ServerContext, RequestContext>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    logging: false,
+    batching: false,
+    context: ({ viewer }) => requestContext(viewer),
+    maskedErrors: { maskError: (error) => maskError(error, options.log, options.logSurprise) },
+    plugins: [
+      maxDepthPlugin({ n: MAX_DEPTH }) as Plugin,
+      maxAliasesPlugin({ n: MAX_ALIASES }) as Plugin,
+      maxTokensPlugin({ n: MAX_TOKENS }) as Plugin,
+    ],
+    graphiql: options.graphiql
+      ? {
+          title: 'Muster',
+          defaultTabs: EXAMPLE_QUERIES.map((query) => ({ query })),
+          headers: JSON.stringify({ authorization: 'Bearer <paste an API key>' }),
+        }
+      : false,
+    ...(options.graphiql ? await offlineGraphiql() : {}),
+  });
+  return async (request: Request, viewer: GraphqlViewer | null): Promise<Response> => {
+    if (!viewer && !(options.graphiql && asksForPage(request))) return unauthenticated();
+    return yoga.fetch(request, { viewer });
+  };
+}
+
+function requestContext(viewer: GraphqlViewer | null): RequestContext {
+  if (!viewer) throw new Error('Nobody gets this far without a key.');
+  return { domain: viewer.domain, loaders: createLoaders(viewer.domain), scopes: viewer.scopes, keyId: viewer.keyId };
+}
+
+/** A browser fetches the GraphiQL page before anybody could type a key into it. */
+function asksForPage(request: Request): boolean {
+  return request.method === 'GET' && (request.headers.get('accept') ?? '').includes('text/html');
+}
+
+/** Nothing is parsed for whoever has no key. */
+function unauthenticated(): Response {
+  const message = 'No valid API key: send one as `authorization: Bearer <key>`.';
+  return Response.json(
+    { errors: [{ message, extensions: { code: 'UNAUTHENTICATED' } }] },
+    { status: 401, headers: { 'www-authenticate': 'Bearer' } },
+  );
+}
+
+/** The GraphiQL page with everything in it, where that package is installed; else Yoga's own, which loads from a CDN. */
+async function offlineGraphiql(): Promise<{ renderGraphiQL?: typeof import('graphql-yoga').renderGraphiQL }> {
+  try {
+    return { renderGraphiQL: (await import('@graphql-yoga/render-graphiql')).renderGraphiQL };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,57 @@
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { Log } from '../domain/context.ts';
+import type { Domains } from '../domain/index.ts';
+import type { Authenticate, Viewer } from './auth.ts';
+import { logSurprise } from './errors.ts';
+import { mountHealth } from './health.ts';
+import { mountPartners } from './partners.ts';
+
+/** Room for 10,000 users with a few identities and attributes each. */
+const GRAPHQL_BODY_MAX_BYTES = 16 * 1024 * 1024;
+
+export interface RouterOptions {
+  readonly domains: Domains;
+  readonly log: Log;
+  readonly authenticate: Authenticate;
+  readonly partnerApiKeys: Readonly<Record<string, readonly string[]>>;
+  readonly isReady: () => Promise<boolean>;
+  /** The GraphQL edge, which is told who asks; null when nobody we know does. */
+  readonly graphql: (request: Request, viewer: Viewer | null) => Promise<Response>;
+}
+
+/** Every route of the product: `/graphql`, `/partners/...`, `/health`, `/ready`. */
+export function createRouter(options: RouterOptions): Hono {
+  const app = new Hono();
+  mountHealth(app, options.isReady);
+  mountPartners(app, options);
+  app.use(
+    '/graphql',
+    bodyLimit({
+      maxSize: GRAPHQL_BODY_MAX_BYTES,
+      onError: (c) => {
+        c.header('connection', 'close');
+        return c.json(
+          graphqlError('LIMIT_EXCEEDED', `The request body is larger than ${GRAPHQL_BODY_MAX_BYTES} bytes.`),
+          413,
+        );
+      },
+    }),
+  );
+  app.all('/graphql', async (c) => options.graphql(c.req.raw, await options.authenticate(c.req.raw)));
+  app.notFound((c) => c.json({ message: `There is nothing at ${c.req.method} ${new URL(c.req.url).pathname}.` }, 404));
+  app.onError((error, c) =>
+    c.json(
+      graphqlError(
+        'INTERNAL',
+        `Something unexpected happened. The server's log has it as ${logSurprise(error, options.log)}.`,
+      ),
+      500,
+    ),
+  );
+  return app;
+}
+
+function graphqlError(code: string, message: string) {
+  return { errors: [{ message, extensions: { code } }] };
+}

@@ -1,0 +1,16 @@
+export { createMuster, type DatabaseOption, type HostViewer, type Muster, type MusterOptions } from './app.ts';
+export { FolderInUseError } from './db/folder-lock.ts';
+export { DatabaseTooNewError } from './db/migrate.ts';
+export type { CohortChange, CohortChanges, Source } from './domain/cohorts/change.ts';
+export type { Cohort, CohortRef, Outcome } from './domain/cohorts/cohort.ts';
+export type { Log } from './domain/context.ts';
+export { DomainError, type ErrorCode } from './domain/errors.ts';
+export type { Domain } from './domain/index.ts';
+export type { Key, NewKey } from './domain/keys/key.ts';
+export { SCOPES, type Scope } from './domain/keys/scopes.ts';
+export type { Page, PageArgs } from './domain/page.ts';
+export type { Filter, FilterDraft } from './domain/segments/filter.ts';
+export type { Segment, SegmentRef } from './domain/segments/segment.ts';
+export type { Alias, UserRef } from './domain/users/identity.ts';
+export type { Upserted, User } from './domain/users/user.ts';
+export type { UserInput } from './domain/users/user-input.ts';
