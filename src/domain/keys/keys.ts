@@ -1,5 +1,5 @@
-import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
+import { and, desc, eq, isNull, lte, or, sql } from 'drizzle-orm';
+import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { keys } from '../../db/tables/keys.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
@@ -80,11 +80,14 @@ export async function listKeys(
 
 /** Keys by id; ids that are no key of this workspace are missing from the answer. */
 export async function keysByIds(ctx: Ctx, ids: readonly string[]): Promise<Map<string, Key>> {
-  if (ids.length === 0) return new Map();
+  const possible = ids.filter((id) => isUuid(id));
+  if (possible.length === 0) return new Map();
   const rows = await ctx.db
     .select()
     .from(keys)
-    .where(and(eq(keys.workspaceId, ctx.workspaceId), sql`${keys.id} = any(${`{${ids.join(',')}}`}::text::uuid[])`));
+    .where(
+      and(eq(keys.workspaceId, ctx.workspaceId), sql`${keys.id} = any(${`{${possible.join(',')}}`}::text::uuid[])`),
+    );
   return new Map(rows.map((row) => [row.id, toKey(row, ctx.now())]));
 }
 
@@ -150,17 +153,18 @@ export async function touchKey(ctx: Ctx, key: Pick<Key, 'id' | 'lastUsedAt'>): P
   const now = ctx.now();
   const before = new Date(now.getTime() - LAST_USED_GRAIN_MS);
   if (key.lastUsedAt && key.lastUsedAt > before) return false;
-  await ctx.db
+  const written = await ctx.db
     .update(keys)
     .set({ lastUsedAt: now })
     .where(
       and(
         eq(keys.workspaceId, ctx.workspaceId),
         eq(keys.id, key.id),
-        or(isNull(keys.lastUsedAt), lt(keys.lastUsedAt, before)),
+        or(isNull(keys.lastUsedAt), lte(keys.lastUsedAt, before)),
       ),
-    );
-  return true;
+    )
+    .returning({ id: keys.id });
+  return written.length > 0;
 }
 
 function checkGrant(scopes: readonly Scope[], grantable: readonly Scope[] | undefined): void {
@@ -202,6 +206,7 @@ async function insertKey(ctx: Ctx, kind: KeyKind, settings: KeySettings): Promis
 }
 
 async function lockKey(tx: Ctx, input: { readonly kind: KeyKind; readonly id: string }): Promise<Key> {
+  if (!isUuid(input.id)) throw fail('NOT_FOUND', 'There is no such key.', { path: ['id'] });
   const [row] = await tx.db
     .select()
     .from(keys)
