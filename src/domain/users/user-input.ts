@@ -63,13 +63,15 @@ function parseAttributes(value: unknown, path: Path): Attributes | null {
   return value;
 }
 
-/** PostgreSQL's jsonb stores neither NUL nor half a surrogate pair. */
+/** What JSON has, less what PostgreSQL's jsonb does not store: NUL and half a surrogate pair. */
 function checkStorable(value: unknown, path: Path, depth: number): void {
   if (depth > ATTRIBUTES_MAX_DEPTH)
     throw fail('LIMIT_EXCEEDED', `Attributes nest at most ${ATTRIBUTES_MAX_DEPTH} deep.`, { path });
   if (typeof value === 'string') {
     if (value.includes('\u0000') || !value.isWellFormed())
       throw fail('INVALID_INPUT', 'Text must be well-formed Unicode without NUL.', { path });
+  } else if (isBeyondJson(value)) {
+    throw fail('INVALID_INPUT', 'Attributes must be what JSON can say.', { path });
   } else if (Array.isArray(value)) {
     value.forEach((item, i) => void checkStorable(item, [...path, i], depth + 1));
   } else if (isRecord(value)) {
@@ -78,6 +80,11 @@ function checkStorable(value: unknown, path: Path, depth: number): void {
       checkStorable(item, [...path, name], depth + 1);
     }
   }
+}
+
+/** True for what JSON refuses or turns into null: a caller of the library may give anything. */
+function isBeyondJson(value: unknown): boolean {
+  return typeof value === 'number' ? !Number.isFinite(value) : ['bigint', 'function', 'symbol'].includes(typeof value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
