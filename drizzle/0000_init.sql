@@ -96,6 +96,14 @@ CREATE TABLE "identities" (
 	CONSTRAINT "identities_workspace_id_kind_label_value_pk" PRIMARY KEY("workspace_id","kind","label","value")
 );
 --> statement-breakpoint
+CREATE TABLE "pending_drops" (
+	"workspace_id" integer NOT NULL,
+	"day" date NOT NULL,
+	"reason" text NOT NULL,
+	"members" bigint NOT NULL,
+	CONSTRAINT "pending_drops_workspace_id_day_reason_pk" PRIMARY KEY("workspace_id","day","reason")
+);
+--> statement-breakpoint
 CREATE TABLE "pending_members" (
 	"workspace_id" integer NOT NULL,
 	"kind" smallint NOT NULL,
@@ -115,6 +123,13 @@ CREATE TABLE "users" (
 	CONSTRAINT "users_workspace_id_id_pk" PRIMARY KEY("workspace_id","id")
 );
 --> statement-breakpoint
+CREATE TABLE "jobs" (
+	"workspace_id" integer NOT NULL,
+	"name" text NOT NULL,
+	"due_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "jobs_workspace_id_name_pk" PRIMARY KEY("workspace_id","name")
+);
+--> statement-breakpoint
 CREATE TABLE "workspaces" (
 	"id" integer PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
@@ -122,6 +137,8 @@ CREATE TABLE "workspaces" (
 	"next_user_id" integer DEFAULT 1 NOT NULL,
 	"next_cohort_id" integer DEFAULT 1 NOT NULL,
 	"identity_epoch" integer DEFAULT 0 NOT NULL,
+	"pending_max_members" integer DEFAULT 1000000,
+	"pending_max_age_days" integer,
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
@@ -138,4 +155,5 @@ CREATE UNIQUE INDEX "keys_by_hash" ON "keys" USING btree ("workspace_id","hash")
 CREATE UNIQUE INDEX "segments_by_live_name" ON "segments" USING btree ("workspace_id","name") WHERE archived_at is null;--> statement-breakpoint
 CREATE INDEX "segments_by_name" ON "segments" USING btree ("workspace_id","name","id");--> statement-breakpoint
 CREATE INDEX "identities_by_user" ON "identities" USING btree ("workspace_id","user_id") WHERE user_id is not null;--> statement-breakpoint
-CREATE INDEX "pending_members_by_cohort" ON "pending_members" USING btree ("workspace_id","cohort_id");
+CREATE INDEX "pending_members_by_cohort" ON "pending_members" USING btree ("workspace_id","cohort_id");--> statement-breakpoint
+CREATE INDEX "pending_members_by_age" ON "pending_members" USING btree ("workspace_id","held_at");

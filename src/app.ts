@@ -3,7 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import { type OpenDatabase, openEmbedded, openServer, useHostDatabase } from './db/client.ts';
 import { isMigrated, migrate } from './db/migrate.ts';
 import type { Log } from './domain/context.ts';
-import { createDomains, type Domain } from './domain/index.ts';
+import { createDomains, type Domain, type Domains } from './domain/index.ts';
 import { SCOPES, type Scope } from './domain/keys/scopes.ts';
 import { schema } from './graphql/schema.ts';
 import { createGraphql } from './graphql/yoga.ts';
@@ -41,6 +41,8 @@ export interface MusterOptions {
   readonly log?: Log;
   /** Serves GraphiQL at `/graphql` to browsers. Default false: for development. */
   readonly graphiql?: boolean;
+  /** Does background work (dropping pending members past their limits) once a minute. Default true; several servers share it. */
+  readonly background?: boolean;
   /** The clock. */
   readonly now?: () => Date;
   /** Is told every statement, for tests and tracing. */
@@ -94,7 +96,11 @@ async function assemble(database: OpenDatabase, options: MusterOptions): Promise
     isReady: () => isMigrated(database.db),
     graphql: (request, viewer) => graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId))),
   });
-  const close = once(() => database.close());
+  const stopBackground = options.background === false ? async () => {} : startBackground(domains);
+  const close = once(async () => {
+    await stopBackground();
+    await database.close();
+  });
   return {
     fetch: async (request) => router.fetch(request),
     schema,
@@ -111,6 +117,32 @@ async function open(options: MusterOptions): Promise<OpenDatabase> {
   if ('url' in database) return openServer({ url: database.url, poolSize: database.poolSize, logger });
   if ('drizzle' in database) return useHostDatabase(database.drizzle);
   return openEmbedded({ folder: 'folder' in database ? database.folder : null, logger });
+}
+
+const BACKGROUND_EVERY_MS = 60_000;
+
+/** Looks for due work now and then; stopping waits for what is under way. */
+function startBackground(domains: Domains): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  let isBusy = false;
+  const tick = async () => {
+    isBusy = true;
+    try {
+      for (const { id } of await domains.in(DEFAULT_WORKSPACE_ID).workspaces.listWorkspaces())
+        await domains.in(id).jobs.runDueJobs();
+    } catch {
+      // The database is away: whoever sends requests is told so, and the next tick tries again.
+    }
+    isBusy = false;
+  };
+  const timer = setInterval(() => {
+    if (!isBusy) running = tick();
+  }, BACKGROUND_EVERY_MS);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    return running;
+  };
 }
 
 function authentication(options: MusterOptions, byKey: Authenticate): Authenticate {

@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Key, NewKey } from '../domain/keys/key.ts';
-import { DEFAULT_OVERLAP_HOURS } from '../domain/keys/key.ts';
+import { validate as isUuid } from 'uuid';
+import { fail } from '../domain/errors.ts';
+import { DEFAULT_OVERLAP_HOURS, type Key, type NewKey } from '../domain/keys/key.ts';
 import { SCOPES } from '../domain/keys/scopes.ts';
 import type { KeyKind } from '../domain/keys/secret.ts';
-import { withMuster } from './open.ts';
+import { type InWorkspace, withDomain, workspaceOption } from './open.ts';
+import { formatTable, formatTime } from './table.ts';
 
 /** `muster keys ...` for data import keys and `muster api-keys ...` for API keys. */
 export function addKeyCommands(program: Command): void {
@@ -12,9 +14,10 @@ export function addKeyCommands(program: Command): void {
     .command('generate <partner>')
     .description('make a data import key, for example for amplitude')
     .option('--name <name>', 'for people')
-    .action((partner: string, options: { name?: string }) =>
-      withMuster(async (muster) =>
-        printNew(await muster.domain().keys.generateDataImportKey({ partner, name: options.name })),
+    .addOption(workspaceOption())
+    .action((partner: string, options: InWorkspace & { name?: string }) =>
+      withDomain(options, async (domain) =>
+        printNew(await domain.keys.generateDataImportKey({ partner, name: options.name })),
       ),
     );
   addCommon(keys, 'data_import', 'invalidate');
@@ -23,9 +26,12 @@ export function addKeyCommands(program: Command): void {
   apiKeys
     .command('create <name>')
     .description('make an API key')
-    .option('--scopes <list>', 'separated by commas', (list: string) => list.split(','), [...SCOPES])
-    .action((name: string, options: { scopes: string[] }) =>
-      withMuster(async (muster) => printNew(await muster.domain().keys.createApiKey({ name, scopes: options.scopes }))),
+    .option('--scopes <list>', 'separated by commas (default: all)', (list: string) => list.split(','))
+    .addOption(workspaceOption())
+    .action((name: string, options: InWorkspace & { scopes?: string[] }) =>
+      withDomain(options, async (domain) =>
+        printNew(await domain.keys.createApiKey({ name, scopes: options.scopes ?? SCOPES })),
+      ),
     );
   addCommon(apiKeys, 'api', 'revoke');
 }
@@ -34,28 +40,39 @@ function addCommon(command: Command, kind: KeyKind, end: string): void {
   command
     .command('list')
     .description('the keys there are, the newest first')
-    .action(() => withMuster(async (muster) => printList(await muster.domain().keys.listKeys({ kind }))));
+    .addOption(workspaceOption())
+    .action((options: InWorkspace) =>
+      withDomain(options, async (domain) => printList(await domain.keys.listKeys({ kind }))),
+    );
   command
     .command('rotate <id>')
     .description('make a successor; both work until the overlap ends')
-    .option('--overlap-hours <hours>', 'how long the old key still works', hours, DEFAULT_OVERLAP_HOURS)
-    .action((id: string, options: { overlapHours: number }) =>
-      withMuster(async (muster) =>
-        printNew(await muster.domain().keys.rotateKey({ kind, id, overlapHours: options.overlapHours })),
+    .option('--overlap-hours <hours>', 'how long the old key still works', parseHours, DEFAULT_OVERLAP_HOURS)
+    .addOption(workspaceOption())
+    .action((id: string, options: InWorkspace & { overlapHours: number }) =>
+      withDomain(options, async (domain) =>
+        printNew(await domain.keys.rotateKey({ kind, id: checkId(id), overlapHours: options.overlapHours })),
       ),
     );
   command
     .command(`${end} <id>`)
     .description('end a key: its very next request is refused')
-    .action((id: string) =>
-      withMuster(async (muster) => printList([await muster.domain().keys.invalidateKey({ kind, id })])),
+    .addOption(workspaceOption())
+    .action((id: string, options: InWorkspace) =>
+      withDomain(options, async (domain) => printList([await domain.keys.invalidateKey({ kind, id: checkId(id) })])),
     );
 }
 
-function hours(text: string): number {
+function parseHours(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value)) throw new InvalidArgumentError('Not a number of hours.');
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Not a number of hours.');
   return value;
+}
+
+/** What is no id at all is the id of no key; the database would not even compare it. */
+function checkId(id: string): string {
+  if (!isUuid(id)) throw fail('NOT_FOUND', 'There is no such key: `list` shows the ids.');
+  return id;
 }
 
 function printNew({ key, secret }: NewKey): void {
@@ -63,38 +80,24 @@ function printNew({ key, secret }: NewKey): void {
 }
 
 function printList(keys: readonly Key[]): void {
-  if (keys.length === 0) process.stdout.write('There are none.\n');
-  const time = (date: Date | null) => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '-';
-  const rows = keys.map((k) => [
-    k.id,
-    k.partner ?? k.scopes.join(','),
-    k.prefix,
-    k.state,
-    time(k.createdAt),
-    time(k.lastUsedAt),
-    k.name ?? '',
+  if (keys.length === 0) {
+    process.stdout.write('There are none.\n');
+    return;
+  }
+  const isApi = keys[0]?.kind === 'api';
+  const head = ['id', isApi ? 'scopes' : 'partner', 'begins with', 'state', 'created (UTC)', 'last used', 'name'];
+  const rows = keys.map((key) => [
+    key.id,
+    key.partner ?? formatScopes(key.scopes),
+    key.prefix,
+    key.state,
+    formatTime(key.createdAt),
+    formatTime(key.lastUsedAt),
+    key.name ?? '',
   ]);
-  const head = [
-    'id',
-    keys[0]?.kind === 'api' ? 'scopes' : 'partner',
-    'begins with',
-    'state',
-    'created (UTC)',
-    'last used',
-    'name',
-  ];
-  if (rows.length > 0) process.stdout.write(formatTable([head, ...rows]));
+  process.stdout.write(formatTable([head, ...rows]));
 }
 
-function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+function formatScopes(scopes: readonly string[]): string {
+  return scopes.length === SCOPES.length ? 'all' : scopes.join(',');
 }

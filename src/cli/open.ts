@@ -1,6 +1,8 @@
+import { InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { createMuster, type DatabaseOption, type Muster } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
+import type { Domain } from '../domain/index.ts';
 
 /** Where the environment says the data is. */
 export function databaseOf(config: Config): DatabaseOption {
@@ -21,4 +23,28 @@ export async function withMuster(work: (muster: Muster) => Promise<void>): Promi
   } finally {
     await muster.close();
   }
+}
+
+/** The options of a command about one workspace. */
+export interface InWorkspace {
+  readonly workspace?: number;
+}
+
+/** `--workspace <id>`, of every command about one workspace. */
+export function workspaceOption(): Option {
+  return new Option('--workspace <id>', 'which workspace (default: the first)').argParser((text) => {
+    const id = Number(text);
+    if (!(Number.isInteger(id) && id > 0 && id < 2 ** 31))
+      throw new InvalidArgumentError('Not the number of a workspace.');
+    return id;
+  });
+}
+
+/** Runs a command about one workspace. Errors: NOT_FOUND when there is no such workspace. */
+export async function withDomain(options: InWorkspace, work: (domain: Domain) => Promise<void>): Promise<void> {
+  await withMuster(async (muster) => {
+    const domain = muster.domain(options.workspace);
+    await domain.workspaces.getWorkspace();
+    await work(domain);
+  });
 }

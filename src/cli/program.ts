@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { addKeyCommands } from './keys.ts';
 import { openFromEnvironment } from './open.ts';
 import { serve } from './serve.ts';
+import { addUserCommands } from './users.ts';
+import { addWorkspaceCommands } from './workspaces.ts';
 
 /** The command line. Every command is a thin door over the functions the library has. */
 export function buildProgram(): Command {
@@ -20,5 +22,7 @@ export function buildProgram(): Command {
       process.stdout.write('The database has the tables of this version.\n');
     });
   addKeyCommands(program);
+  addUserCommands(program);
+  addWorkspaceCommands(program);
   return program;
 }

@@ -1,9 +1,12 @@
 import { bind } from './bind.ts';
 import * as cohorts from './cohorts/cohorts.ts';
 import type { Ctx } from './context.ts';
+import * as jobs from './jobs/jobs.ts';
 import * as keys from './keys/keys.ts';
 import * as members from './segments/members.ts';
 import * as segments from './segments/segments.ts';
+import * as identities from './users/identities.ts';
+import * as pending from './users/pending.ts';
 import * as users from './users/users.ts';
 import * as workspaces from './workspaces/workspaces.ts';
 
@@ -14,9 +17,12 @@ export function bindDomain(ctx: Ctx) {
     workspaces: bind(ctx, workspaces),
     keys: bind(ctx, keys),
     users: bind(ctx, users),
+    identities: bind(ctx, identities),
+    pending: bind(ctx, pending),
     cohorts: bind(ctx, cohorts),
     segments: bind(ctx, segments),
     members: bind(ctx, members),
+    jobs: bind(ctx, jobs),
   };
 }
 

@@ -1,12 +1,14 @@
 import { COHORT_NAME_MAX_CHARACTERS } from '../domain/cohorts/change.ts';
 import type { Cohort, Outcome } from '../domain/cohorts/cohort.ts';
 import { fail } from '../domain/errors.ts';
+import type { Reach } from '../domain/segments/reach.ts';
 import { builder } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
 import { AliasInput, CohortRefInput, OrderDirection, readCohortRef, readUserRef, UserRefInput } from './inputs.ts';
 import { keyConnection } from './keys.ts';
 import { numberedId, readNumberedId } from './node-id.ts';
+import { PendingMemberConnection, pendingArgs, pendingConnection } from './pending.ts';
 import {
   CohortConnection,
   CohortRef,
@@ -19,6 +21,18 @@ import { userConnection } from './user-connection.ts';
 
 /** Identifiers of one native call. */
 const APPLY_MAX_IDENTIFIERS = 10_000;
+
+const CohortReach = builder.objectRef<Reach & { readonly pending: number }>('CohortReach').implement({
+  description: 'Members by the best identity they have. The first three add up to the size.',
+  fields: (t) => ({
+    identified: t.exposeInt('identified', { description: 'Have an external id.' }),
+    aliasOnly: t.exposeInt('aliasOnly', { description: 'Have no external id, but an alias.' }),
+    deviceOnly: t.exposeInt('deviceOnly', { description: 'Have nothing but devices.' }),
+    pending: t.exposeInt('pending', {
+      description: 'Identities that nobody has yet: not members, not counted in the size.',
+    }),
+  }),
+});
 
 builder.node(CohortRef, {
   description: 'A behavioural cohort as a partner sends it.',
@@ -61,6 +75,25 @@ builder.node(CohortRef, {
         const userId = await ctx.loaders.userIdByRef.load(readUserRef(ctx, user));
         return userId === null ? false : ctx.loaders.isInCohort.load({ userId, of: cohort.id });
       },
+    }),
+    reach: t.field({
+      type: CohortReach,
+      authScopes: { scope: 'users:read' },
+      description: 'How its users can be reached, and who is not a user yet.',
+      resolve: async (cohort, _, { loaders }) => {
+        const [reach, pending] = await Promise.all([
+          loaders.cohortReach.load(cohort.id),
+          loaders.cohortPending.load(cohort.id),
+        ]);
+        return { ...reach, pending: pending ?? 0 };
+      },
+    }),
+    pendingMembers: t.field({
+      type: PendingMemberConnection,
+      authScopes: { scope: 'users:read' },
+      description: 'Identities it names that nobody has yet, by kind and identity.',
+      args: { ...pendingArgs, ...pageArgs },
+      resolve: (cohort, args, ctx) => pendingConnection(ctx, cohort.id, args),
     }),
     lastReceivedAt: t.field({
       type: 'DateTime',

@@ -35,7 +35,8 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
   ) as { [K in ErrorCode]: { value: K; description: string } },
 });
 
-const ErrorInterface = builder.interfaceRef<DomainError>('Error').implement({
+/** What every expected failure is. */
+export const ErrorInterface = builder.interfaceRef<DomainError>('Error').implement({
   description: 'An expected failure. Nothing of the call was applied.',
   fields: (t) => ({
     code: t.field({ type: ErrorCodeEnum, description: 'What went wrong, for programs.', resolve: (e) => e.code }),

@@ -9,7 +9,7 @@ import type { User } from '../domain/users/user.ts';
 
 /** All batched reads of one request. Each is one line over a domain read that takes many; none outlives the request. */
 export function createLoaders(domain: Domain) {
-  const { users, cohorts, segments, members, keys } = domain;
+  const { users, cohorts, segments, members, keys, pending } = domain;
   const live = memo(() => segments.liveSegments());
   return {
     user: byId((ids: readonly number[]): Promise<Map<number, User>> => users.usersByIds(ids)),
@@ -21,6 +21,8 @@ export function createLoaders(domain: Domain) {
     cohortByRef: inOrder((refs: readonly CohortRef[]) => cohorts.findCohorts(refs), JSON.stringify),
     segmentByRef: inOrder((refs: readonly SegmentRef[]) => segments.findSegments(refs), JSON.stringify),
     cohortSize: inOrder((ids: readonly number[]) => members.countCohortMembers(ids), String),
+    cohortReach: inOrder((ids: readonly number[]) => members.reachOfCohorts(ids), String),
+    cohortPending: byId((ids: readonly number[]): Promise<Map<number, number>> => pending.countPendingByCohortIds(ids)),
     cohortActivity: byId((ids: readonly number[]): Promise<Map<number, Activity>> => cohorts.activityByCohortIds(ids)),
     filterSize: inOrder((filters: readonly Filter[]) => members.countMembers(filters), JSON.stringify),
     cohortIdsOfUser: byId((ids: readonly number[]): Promise<Map<number, number[]>> => cohorts.cohortIdsByUserIds(ids)),

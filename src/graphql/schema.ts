@@ -1,7 +1,9 @@
 import { builder } from './builder.ts';
 import './cohorts.ts';
 import './errors.ts';
+import './identities.ts';
 import './keys.ts';
+import './pending.ts';
 import './segments.ts';
 import './users.ts';
 import './workspace.ts';

@@ -1,13 +1,17 @@
+import type { Workspace } from '../domain/workspaces/workspaces.ts';
 import { builder } from './builder.ts';
+import { pageArgs } from './connection.ts';
+import { resultOf } from './errors.ts';
 import { numberedId, readNumberedId } from './node-id.ts';
+import { PendingMemberConnection, PendingPool, pendingArgs, pendingConnection } from './pending.ts';
 import { WorkspaceRef } from './refs.ts';
 
-export const UnknownIdentityPolicy = builder.enumType('UnknownIdentityPolicy', {
+const UnknownIdentityPolicy = builder.enumType('UnknownIdentityPolicy', {
   description: 'What becomes of an identity that a cohort names and no user has.',
   values: {
     HOLD: { description: 'Kept as a pending member, who joins when the user appears.' },
     IGNORE: { description: 'Dropped, as Braze does.' },
-    CREATE: { description: 'Made into a user: external ids and aliases only, a device id is held by nobody.' },
+    CREATE: { description: 'Made into a user: external ids and aliases only. A device id alone makes nobody.' },
   } as const,
 });
 
@@ -28,6 +32,27 @@ builder.node(WorkspaceRef, {
       description: 'What becomes of an identity that a cohort names and no user has.',
       resolve: (w) => w.unknownIdentityPolicy,
     }),
+    pendingMaxMembers: t.exposeInt('pendingMaxMembers', {
+      nullable: true,
+      description: 'The most pending members kept; null: no limit.',
+    }),
+    pendingMaxAgeDays: t.exposeInt('pendingMaxAgeDays', {
+      nullable: true,
+      description: 'How long pending members are kept, in days; null: for ever.',
+    }),
+    pending: t.field({
+      type: PendingPool,
+      authScopes: { scope: 'users:read' },
+      description: 'The pending pool: how many wait, why, where most wait, and what was dropped.',
+      resolve: (_, __, { domain }) => domain.pending.summarizePending(),
+    }),
+    pendingMembers: t.field({
+      type: PendingMemberConnection,
+      authScopes: { scope: 'users:read' },
+      description: 'Who waits, by kind and identity.',
+      args: { ...pendingArgs, ...pageArgs },
+      resolve: (_, args, ctx) => pendingConnection(ctx, null, args),
+    }),
   }),
 });
 
@@ -36,5 +61,36 @@ builder.queryField('workspace', (t) =>
     type: WorkspaceRef,
     description: 'The workspace of the key that asks.',
     resolve: (_, __, ctx) => ctx.domain.workspaces.getWorkspace(),
+  }),
+);
+
+const UpdateInput = builder.inputType('UpdateWorkspaceInput', {
+  description: 'Settings to change; what is left out stays.',
+  fields: (t) => ({
+    unknownIdentityPolicy: t.field({ type: UnknownIdentityPolicy, description: 'For requests from now on.' }),
+    pendingMaxMembers: t.int({ description: '0 or more; null for no limit. The oldest go first.' }),
+    pendingMaxAgeDays: t.int({ description: '1 or more; null for ever.' }),
+  }),
+});
+
+const UpdateSuccess = builder.objectRef<{ readonly workspace: Workspace }>('UpdateWorkspaceSuccess').implement({
+  description: 'Done.',
+  fields: (t) => ({
+    workspace: t.field({
+      type: WorkspaceRef,
+      description: 'The workspace as it is now.',
+      resolve: (done) => done.workspace,
+    }),
+  }),
+});
+
+builder.mutationField('updateWorkspace', (t) =>
+  t.field({
+    type: UpdateSuccess,
+    authScopes: { scope: 'users:write' },
+    errors: resultOf('UpdateWorkspace'),
+    description: 'Changes how the workspace treats identities that nobody has.',
+    args: { input: t.arg({ type: UpdateInput, required: true, description: 'The settings.' }) },
+    resolve: async (_, { input }, { domain }) => ({ workspace: await domain.workspaces.updateWorkspace(input) }),
   }),
 );

@@ -1,5 +1,17 @@
 import { sql } from 'drizzle-orm';
-import { boolean, foreignKey, index, integer, jsonb, pgTable, primaryKey, smallint } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  date,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+} from 'drizzle-orm/pg-core';
 import { instant, opaqueText } from './columns.ts';
 
 export const users = pgTable(
@@ -60,5 +72,20 @@ export const pendingMembers = pgTable(
     }),
     // serves: the pending members of one cohort
     index('pending_members_by_cohort').on(t.workspaceId, t.cohortId),
+    // serves: the oldest pending members, which limits drop first
+    index('pending_members_by_age').on(t.workspaceId, t.heldAt),
   ],
+);
+
+/** Pending members that were dropped without ever joining, by UTC day and reason, so that nothing goes silently. */
+export const pendingDrops = pgTable(
+  'pending_drops',
+  {
+    workspaceId: integer('workspace_id').notNull(),
+    day: date('day', { mode: 'string' }).notNull(),
+    /** `too_old`, `over_limit` or `device_of_identified_user`. */
+    reason: text('reason').notNull(),
+    members: bigint('members', { mode: 'number' }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspaceId, t.day, t.reason] })],
 );

@@ -1,4 +1,4 @@
-import { integer, pgTable, text } from 'drizzle-orm/pg-core';
+import { integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { instant } from './columns.ts';
 
 /**
@@ -17,5 +17,20 @@ export const workspaces = pgTable('workspaces', {
   nextCohortId: integer('next_cohort_id').notNull().default(1),
   /** Grows when an identity stops meaning the user it meant: whoever resolved before must resolve again. */
   identityEpoch: integer('identity_epoch').notNull().default(0),
+  /** The most pending members kept; the oldest go first. Null: no limit. */
+  pendingMaxMembers: integer('pending_max_members').default(1_000_000),
+  /** How long pending members are kept, in days. Null: for ever. */
+  pendingMaxAgeDays: integer('pending_max_age_days'),
   createdAt: instant('created_at').notNull().defaultNow(),
 });
+
+/** Background work of a workspace and when it is due. Whoever takes the row does the work; other servers skip it. */
+export const jobs = pgTable(
+  'jobs',
+  {
+    workspaceId: integer('workspace_id').notNull(),
+    name: text('name').notNull(),
+    dueAt: instant('due_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspaceId, t.name] })],
+);

@@ -116,8 +116,8 @@ export async function listCohorts(
   input: CohortFilter & PageArgs & { readonly orderBy?: CohortOrder | null | undefined },
 ): Promise<Page<Cohort>> {
   const order = input.orderBy ?? { field: 'NAME', direction: 'ASC' };
-  const list = `cohorts:${order.field}:${order.direction}`;
-  const slice = parsePage(input, list);
+  const list = JSON.stringify([ctx.workspaceId, 'cohorts', input.partner, input.search, order.field, order.direction]);
+  const slice = parsePage(input, list, [order.field === 'NAME' ? 'text' : 'time', 'number']);
   const isAscending = (order.direction === 'ASC') === slice.isForward;
   const value = order.field === 'NAME' ? sql`${cohorts.name}` : sql`${cohorts.createdAt}`;
   const cast = order.field === 'NAME' ? sql`::text` : sql`::timestamptz`;

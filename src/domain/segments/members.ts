@@ -6,6 +6,7 @@ import type { UserRef } from '../users/identity.ts';
 import { findUserIds } from '../users/resolve.ts';
 import * as evaluate from './evaluate.ts';
 import type { Filter, FilterDraft } from './filter.ts';
+import { type Reach, reachOf } from './reach.ts';
 import { readFilter } from './read-filter.ts';
 import { MEMBERSHIP_MAX_SEGMENTS, MEMBERSHIP_MAX_USERS, type Segment } from './segment.ts';
 import { segmentsByIds } from './segments.ts';
@@ -24,6 +25,16 @@ export async function countMembers(ctx: Ctx, filters: readonly Filter[]): Promis
 export async function countCohortMembers(ctx: Ctx, cohortIds: readonly number[]): Promise<number[]> {
   const counts = await evaluate.countCohortMembers(ctx, cohortIds);
   return cohortIds.map((id) => counts.get(id) ?? 0);
+}
+
+/** How many of each filter's users are reached by which identity, in the order asked. One statement. */
+export async function reachOfFilters(ctx: Ctx, filters: readonly Filter[]): Promise<Reach[]> {
+  return reachOf(ctx, filters);
+}
+
+/** How many of each cohort's users are reached by which identity, in the order asked. One statement. */
+export async function reachOfCohorts(ctx: Ctx, cohortIds: readonly number[]): Promise<Reach[]> {
+  return reachOf(ctx, cohortIds.map(cohortFilter));
 }
 
 /** A page of the users of a segment, by number. Errors: as `parsePage`. */

@@ -144,8 +144,9 @@ export async function listSegments(
   input: SegmentFilter & PageArgs & { readonly orderBy?: SegmentOrder | null | undefined },
 ): Promise<Page<Segment>> {
   const order = input.orderBy ?? { field: 'NAME', direction: 'ASC' };
-  const list = `segments:${order.field}:${order.direction}`;
-  const slice = parsePage(input, list);
+  const { search, includeArchived } = input;
+  const list = JSON.stringify([ctx.workspaceId, 'segments', search, includeArchived, order.field, order.direction]);
+  const slice = parsePage(input, list, [order.field === 'NAME' ? 'text' : 'time', 'uuid']);
   const isAscending = (order.direction === 'ASC') === slice.isForward;
   const column = { NAME: segments.name, CREATED_AT: segments.createdAt, UPDATED_AT: segments.updatedAt }[order.field];
   const cast = order.field === 'NAME' ? sql`::text` : sql`::timestamptz`;

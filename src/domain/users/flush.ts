@@ -5,6 +5,7 @@ import { RESERVED } from '../membership/bits.ts';
 import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
 import { table } from './hold.ts';
 import { type Identity, KIND } from './identity.ts';
+import { noteDrops } from './pending-drops.ts';
 import { isAliased, isIdentified, type Person, type Roster } from './roster.ts';
 import type { Attributes } from './user-input.ts';
 
@@ -113,6 +114,7 @@ async function joinPending(tx: Ctx, roster: Roster): Promise<Joined> {
     if (identity.kind === KIND.deviceId && isIdentified(person)) dropped++;
     else members.set(cohort_id, (members.get(cohort_id) ?? new Set()).add(person.id));
   }
+  await noteDrops(tx, 'device_of_identified_user', dropped);
   await lockCohorts(tx, [...members.keys()]);
   const batches = [...members].map(([cohortId, users]) =>
     userBatch(

@@ -72,14 +72,16 @@ function checkAliases(roster: Roster, input: UserInput, person: Person | null, p
   });
 }
 
-function giveDevice(roster: Roster, person: Person, device: string): void {
+/**
+ * Gives a device to a person. An anonymous user who was nothing but devices is the person when the person is identified, and has to be
+ * when this was their only device: nobody could find them, or their memberships, again. Anybody else keeps what else they have.
+ */
+export function giveDevice(roster: Roster, person: Person, device: string): void {
   const identity = deviceId(device);
   const before = roster.owner(identity);
-  if (before && before !== person && isIdentified(person) && !isIdentified(before) && !isAliased(before)) {
-    mergeInto(roster, before, person);
-    return;
-  }
-  roster.give(person, identity);
+  const isOnlyDevices = before !== null && before !== person && !isIdentified(before) && !isAliased(before);
+  if (isOnlyDevices && (isIdentified(person) || before.identities.size === 1)) mergeInto(roster, before, person);
+  else roster.give(person, identity);
 }
 
 /**

@@ -10,6 +10,10 @@ export interface Workspace {
   readonly id: number;
   readonly name: string;
   readonly unknownIdentityPolicy: UnknownIdentityPolicy;
+  /** The most pending members kept; null: no limit. */
+  readonly pendingMaxMembers: number | null;
+  /** How long pending members are kept, in days; null: for ever. */
+  readonly pendingMaxAgeDays: number | null;
   readonly createdAt: Date;
 }
 
@@ -17,6 +21,8 @@ const columns = {
   id: workspaces.id,
   name: workspaces.name,
   unknownIdentityPolicy: workspaces.unknownIdentityPolicy,
+  pendingMaxMembers: workspaces.pendingMaxMembers,
+  pendingMaxAgeDays: workspaces.pendingMaxAgeDays,
   createdAt: workspaces.createdAt,
 };
 
@@ -55,13 +61,42 @@ export async function createWorkspace(
   return row ?? null;
 }
 
-/** Sets the policy for identities that nobody has; applies to requests from then on. */
+/** Sets the policy for identities that nobody has; applies to requests from then on. Errors: NOT_FOUND. */
 export async function setUnknownIdentityPolicy(ctx: Ctx, policy: UnknownIdentityPolicy): Promise<Workspace> {
+  return updateWorkspace(ctx, { unknownIdentityPolicy: policy });
+}
+
+/**
+ * Changes settings; what is left out stays. `pendingMaxMembers` (0 or more) and `pendingMaxAgeDays` (1 or more) take null for no limit.
+ * Errors: INVALID_INPUT, NOT_FOUND.
+ */
+export async function updateWorkspace(
+  ctx: Ctx,
+  input: {
+    readonly unknownIdentityPolicy?: UnknownIdentityPolicy | null | undefined;
+    readonly pendingMaxMembers?: number | null | undefined;
+    readonly pendingMaxAgeDays?: number | null | undefined;
+  },
+): Promise<Workspace> {
+  checkLimit(input.pendingMaxMembers, 0, 'pendingMaxMembers');
+  checkLimit(input.pendingMaxAgeDays, 1, 'pendingMaxAgeDays');
+  const changes = {
+    ...(input.unknownIdentityPolicy ? { unknownIdentityPolicy: input.unknownIdentityPolicy } : {}),
+    ...(input.pendingMaxMembers === undefined ? {} : { pendingMaxMembers: input.pendingMaxMembers }),
+    ...(input.pendingMaxAgeDays === undefined ? {} : { pendingMaxAgeDays: input.pendingMaxAgeDays }),
+  };
+  if (Object.keys(changes).length === 0) return getWorkspace(ctx);
   const [row] = await ctx.db
     .update(workspaces)
-    .set({ unknownIdentityPolicy: policy })
+    .set(changes)
     .where(eq(workspaces.id, ctx.workspaceId))
     .returning(columns);
   if (!row) throw fail('NOT_FOUND', 'There is no such workspace.');
   return row;
+}
+
+function checkLimit(value: number | null | undefined, least: number, field: string): void {
+  if (value === null || value === undefined) return;
+  if (!Number.isInteger(value) || value < least)
+    throw fail('INVALID_INPUT', `A whole number from ${least} on, or null for no limit.`, { path: [field] });
 }

@@ -1,0 +1,53 @@
+import { and, eq, lte } from 'drizzle-orm';
+import { jobs } from '../../db/tables/workspaces.ts';
+import type { Ctx } from '../context.ts';
+import { trimPending } from '../users/pending.ts';
+
+interface Job {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: (ctx: Ctx) => Promise<unknown>;
+}
+
+const JOBS: readonly Job[] = [{ name: 'trim_pending', everyMs: 10 * 60_000, run: trimAll }];
+
+/**
+ * Does the background work of the workspace that is due. Safe to call from every server at any time: whoever moves a job's time forward
+ * does it, the others find it done. Work that fails is logged and comes round again.
+ */
+export async function runDueJobs(ctx: Ctx): Promise<void> {
+  for (const job of JOBS) {
+    if (!(await claim(ctx, job))) continue;
+    try {
+      await job.run(ctx);
+    } catch (error) {
+      ctx.log.error(
+        { job: job.name, workspaceId: ctx.workspaceId, error: nameOf(error) },
+        'background work failed; it is tried again when next due',
+      );
+    }
+  }
+}
+
+async function claim(ctx: Ctx, job: Job): Promise<boolean> {
+  const now = ctx.now();
+  const next = new Date(now.getTime() + job.everyMs);
+  await ctx.db.insert(jobs).values({ workspaceId: ctx.workspaceId, name: job.name, dueAt: now }).onConflictDoNothing();
+  const claimed = await ctx.db
+    .update(jobs)
+    .set({ dueAt: next })
+    .where(and(eq(jobs.workspaceId, ctx.workspaceId), eq(jobs.name, job.name), lte(jobs.dueAt, now)))
+    .returning({ name: jobs.name });
+  return claimed.length > 0;
+}
+
+async function trimAll(ctx: Ctx): Promise<void> {
+  let total = 0;
+  for (let dropped = await trimPending(ctx); dropped > 0; dropped = await trimPending(ctx)) total += dropped;
+  if (total > 0) ctx.log.info({ workspaceId: ctx.workspaceId, dropped: total }, 'pending members dropped');
+}
+
+/** The message of a database error may hold identities. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
