@@ -33,8 +33,9 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
 
-/** A duration as people read it: `0.8 s`, `12 s`, `3 min 20 s`. */
+/** A duration as people read it: `80 ms`, `1.2 s`, `12 s`, `3 min 20 s`. */
 export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Math.ceil(milliseconds)} ms`;
   const seconds = milliseconds / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;

@@ -1,17 +1,26 @@
 import type { Ctx } from './context.ts';
+import { databaseFault } from './database-fault.ts';
 
-/** A module of operations whose context has been given. Only modules that export nothing but context-first functions fit. */
+type Operation = (ctx: Ctx, ...args: never[]) => Promise<unknown>;
+
+/** A module of operations whose context has been given. Only modules that export nothing but asynchronous context-first functions fit. */
 export type Bound<M> = {
   [K in keyof M]: M[K] extends (ctx: Ctx, ...args: infer A) => infer R ? (...args: A) => R : never;
 };
 
-/** Gives every operation of a module its context. */
-export function bind<M extends { readonly [K in keyof M]: (ctx: Ctx, ...args: never[]) => unknown }>(
-  ctx: Ctx,
-  operations: M,
-): Bound<M> {
+/** Gives every operation of a module its context, and turns what can be expected of a database into the product's own errors. */
+export function bind<M extends { readonly [K in keyof M]: Operation }>(ctx: Ctx, operations: M): Bound<M> {
   const entries = Object.entries(operations as unknown as Record<string, (ctx: Ctx, ...args: unknown[]) => unknown>);
   return Object.fromEntries(
-    entries.map(([name, run]) => [name, (...args: unknown[]) => run(ctx, ...args)]),
+    entries.map(([name, run]) => [
+      name,
+      async (...args: unknown[]) => {
+        try {
+          return await run(ctx, ...args);
+        } catch (error) {
+          throw databaseFault(error) ?? error;
+        }
+      },
+    ]),
   ) as Bound<M>;
 }

@@ -59,12 +59,7 @@ export function parsePage(args: PageArgs, list: string, shape?: readonly KeyPart
 }
 
 /** Makes the page of what was fetched: at most `limit + 1` items in the direction of the slice, the extra one showing that more follow. */
-export function toPage<T>(
-  slice: Slice,
-  list: string,
-  fetched: readonly T[],
-  key: (item: T) => CursorKey,
-): Page<T> {
+export function toPage<T>(slice: Slice, list: string, fetched: readonly T[], key: (item: T) => CursorKey): Page<T> {
   const more = fetched.length > slice.limit;
   const tag = tagOf(list);
   const items = fetched.slice(0, slice.limit).map((item) => ({ item, cursor: makeCursor(tag, key(item)) }));

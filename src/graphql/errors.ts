@@ -10,6 +10,7 @@ import {
   InvalidInputError,
   LimitExceededError,
   NotFoundError,
+  type Path,
 } from '../domain/errors.ts';
 import { builder } from './builder.ts';
 
@@ -36,18 +37,22 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
 });
 
 /** What every expected failure is. */
-export const ErrorInterface = builder.interfaceRef<DomainError>('Error').implement({
-  description: 'An expected failure. Nothing of the call was applied.',
-  fields: (t) => ({
-    code: t.field({ type: ErrorCodeEnum, description: 'What went wrong, for programs.', resolve: (e) => e.code }),
-    message: t.exposeString('message', { description: 'What went wrong and what to do about it, for people.' }),
-    path: t.stringList({
-      nullable: true,
-      description: 'Where in the input, from the outside in; positions in lists are numbers from 0.',
-      resolve: (e) => e.path?.map(String) ?? null,
+export const ErrorInterface = builder
+  .interfaceRef<
+    Pick<DomainError, 'code' | 'message'> & { readonly path?: Path | readonly string[] | null | undefined }
+  >('Error')
+  .implement({
+    description: 'An expected failure. Nothing of the call was applied.',
+    fields: (t) => ({
+      code: t.field({ type: ErrorCodeEnum, description: 'What went wrong, for programs.', resolve: (e) => e.code }),
+      message: t.exposeString('message', { description: 'What went wrong and what to do about it, for people.' }),
+      path: t.stringList({
+        nullable: true,
+        description: 'Where in the input, from the outside in; positions in lists are numbers from 0.',
+        resolve: (e) => e.path?.map(String) ?? null,
+      }),
     }),
-  }),
-});
+  });
 
 function errorType(type: new (...args: never[]) => DomainError, name: string, description: string): void {
   builder.objectType(type as new (...args: unknown[]) => DomainError, {

@@ -1,9 +1,22 @@
-import type { DomainError } from '../domain/errors.ts';
+import type { ErrorCode } from '../domain/errors.ts';
 import { ITEMS_MAX, type ItemResult } from '../domain/users/item-result.ts';
 import { builder } from './builder.ts';
 import { ErrorInterface, resultOf } from './errors.ts';
 import { AliasInput, readUserRef, UserRefInput } from './inputs.ts';
 import { UserRef } from './refs.ts';
+
+/** GraphQL takes an `Error` for something thrown, so the error of an item travels as what it says. */
+interface ItemFault {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly path: readonly string[] | null;
+}
+
+const ItemError = builder.objectRef<ItemFault>('ItemError').implement({
+  description: 'Why one item was refused. The other items were applied.',
+  interfaces: [ErrorInterface],
+  isTypeOf: (value) => typeof value === 'object' && value !== null && !(value instanceof Error) && 'code' in value,
+});
 
 const UserItemResult = builder.objectRef<ItemResult>('UserItemResult').implement({
   description: 'What became of one item: exactly one of the two unless the user was deleted.',
@@ -16,10 +29,14 @@ const UserItemResult = builder.objectRef<ItemResult>('UserItemResult').implement
         'error' in item || item.userId === null ? null : loaders.user.load(item.userId),
     }),
     error: t.field({
-      type: ErrorInterface,
+      type: ItemError,
       nullable: true,
       description: 'Why the item was refused; the others were applied.',
-      resolve: (item): DomainError | null => ('error' in item ? item.error : null),
+      resolve: (item): ItemFault | null => {
+        if (!('error' in item)) return null;
+        const { code, message, path } = item.error;
+        return { code, message, path: path?.map(String) ?? null };
+      },
     }),
   }),
 });

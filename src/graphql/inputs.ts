@@ -1,12 +1,16 @@
+import { COHORT_ID_MAX_CHARACTERS, COHORT_NAME_MAX_CHARACTERS, cohortTextFault } from '../domain/cohorts/change.ts';
 import type { CohortRef } from '../domain/cohorts/cohort.ts';
-import type { SegmentRef } from '../domain/segments/segment.ts';
-import type { UserRef } from '../domain/users/identity.ts';
+import { fail, type Path } from '../domain/errors.ts';
+import { isPartner, parsePartner } from '../domain/keys/partner.ts';
+import { SEGMENT_NAME_MAX_CHARACTERS, type SegmentRef } from '../domain/segments/segment.ts';
+import { parseIdentityText, type UserRef } from '../domain/users/identity.ts';
 import { builder } from './builder.ts';
 import type { RequestContext } from './context.ts';
 import { decodeNumbered, decodeUuid } from './node-id.ts';
 
 // References: inputs that name one thing in one of several ways, and how each is read. A node id of another workspace or another type
-// is read as a number nobody has, so that it cannot be told apart from nothing.
+// is read as a number nobody has, so that it cannot be told apart from nothing. Text that nothing could be called is refused with its
+// path, before it reaches a statement. Errors of every reader: INVALID_INPUT.
 
 const NOBODY = 0;
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
@@ -30,10 +34,14 @@ export const UserRefInput = builder.inputType('UserRef', {
   }),
 });
 
-export function readUserRef(ctx: RequestContext, ref: typeof UserRefInput.$inferInput): UserRef {
-  if (ref.externalId !== null && ref.externalId !== undefined) return { externalId: ref.externalId };
-  if (ref.alias) return { alias: { label: ref.alias.label, name: ref.alias.name } };
-  if (ref.deviceId !== null && ref.deviceId !== undefined) return { deviceId: ref.deviceId };
+export function readUserRef(ctx: RequestContext, ref: typeof UserRefInput.$inferInput, path: Path): UserRef {
+  const text = (value: string, ...at: string[]) => parseIdentityText(value, [...path, ...at]);
+  if (isGiven(ref.externalId)) return { externalId: text(ref.externalId, 'externalId') };
+  if (isGiven(ref.deviceId)) return { deviceId: text(ref.deviceId, 'deviceId') };
+  if (ref.alias) {
+    const { label, name } = ref.alias;
+    return { alias: { label: text(label, 'alias', 'label'), name: text(name, 'alias', 'name') } };
+  }
   return { id: decodeNumbered(ctx, 'User', String(ref.id)) ?? NOBODY };
 }
 
@@ -62,10 +70,17 @@ export interface CohortRefShape {
   readonly partnerCohort?: { readonly partner: string; readonly cohortId: string } | null | undefined;
 }
 
-export function readCohortRef(ctx: RequestContext, ref: CohortRefShape): CohortRef {
-  if (ref.name !== null && ref.name !== undefined) return { name: ref.name };
-  if (ref.partnerCohort)
-    return { partnerCohort: { partner: ref.partnerCohort.partner, cohortId: ref.partnerCohort.cohortId } };
+export function readCohortRef(ctx: RequestContext, ref: CohortRefShape, path: Path): CohortRef {
+  if (isGiven(ref.name)) {
+    check(cohortTextFault(ref.name, COHORT_NAME_MAX_CHARACTERS), 'A cohort name', [...path, 'name']);
+    return { name: ref.name };
+  }
+  if (ref.partnerCohort) {
+    const at = [...path, 'partnerCohort'];
+    const { partner, cohortId } = ref.partnerCohort;
+    check(cohortTextFault(cohortId, COHORT_ID_MAX_CHARACTERS), 'A cohort id', [...at, 'cohortId']);
+    return { partnerCohort: { partner: readPartner(partner, [...at, 'partner']), cohortId } };
+  }
   return { id: decodeNumbered(ctx, 'Cohort', String(ref.id)) ?? NOBODY };
 }
 
@@ -78,9 +93,10 @@ export const SegmentRefInput = builder.inputType('SegmentRef', {
   }),
 });
 
-export function readSegmentRef(ref: typeof SegmentRefInput.$inferInput): SegmentRef {
-  if (ref.name !== null && ref.name !== undefined) return { name: ref.name };
-  return { id: readSegmentId(String(ref.id)) };
+export function readSegmentRef(ref: typeof SegmentRefInput.$inferInput, path: Path): SegmentRef {
+  if (!isGiven(ref.name)) return { id: readSegmentId(String(ref.id)) };
+  check(cohortTextFault(ref.name, SEGMENT_NAME_MAX_CHARACTERS), 'A segment name', [...path, 'name']);
+  return { name: ref.name };
 }
 
 /** The UUID of a segment's node id; one that nothing has where it is no such id. */
@@ -91,6 +107,27 @@ export function readSegmentId(nodeId: string): string {
 /** The UUID of a key's node id; one that nothing has where it is no such id. */
 export function readKeyId(typename: 'DataImportKey' | 'ApiKey', nodeId: string): string {
   return decodeUuid(typename, nodeId) ?? NO_UUID;
+}
+
+/** A partner's name; null where none is given. */
+export function readPartner<T extends string | null | undefined>(partner: T, path: Path = ['partner']): T {
+  if (isGiven(partner) && !isPartner(partner)) XX;
+  return partner;
+}
+
+/** Text to look for; null where none is given. */
+export function readSearch(search: string | null | undefined): string | null {
+  if (!isGiven(search) || search === '') return null;
+  check(cohortTextFault(search, SEARCH_MAX_CHARACTERS), 'What to search for', ['search']);
+  return search;
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
+}
+
+function check(fault: string | null, what: string, path: Path): void {
+  if (fault !== null) throw fail('INVALID_INPUT', `${what} ${fault}.`, { path });
 }
 
 export const OrderDirection = builder.enumType('OrderDirection', {

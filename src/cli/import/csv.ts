@@ -19,7 +19,8 @@ export async function openCsv(file: string, lines: AsyncGenerator<Line[]>): Prom
   const skipped = REFUSED_COLUMNS.every((name, i) => columns[i] === name) ? REFUSED_COLUMNS.length : 0;
   return {
     refusedHead: `${[...REFUSED_COLUMNS, ...columns.slice(skipped)].map(formatCell).join(',')}\n`,
-    formatRefused: ({ line, text }, reason) => `${line},${formatCell(reason)},${withoutCells(text, skipped)}\n`,
+    formatRefused: ({ line, text }, reason) =>
+      `${line},${formatCell(reason)},${skipped > 0 ? withoutRefusal(text) : text}\n`,
     rows: readRows(columns, first.slice(1), lines),
   };
 }
@@ -70,7 +71,7 @@ function toRow(columns: readonly string[], record: CsvRecord): Row {
   const fault = textFault(text);
   if (fault !== null) return { line, text, fault };
   if (cells.length !== columns.length)
-    return { line, text, fault: `The row has ${cells.length} cells, and the header has ${columns.length}.` };
+    return { line, text, fault: `A header of ${columns.length} columns, and here are ${cells.length} cells.` };
   return { line, text, user: toUser(columns, cells) };
 }
 
@@ -106,9 +107,7 @@ function formatCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** A record without its first cells: refused rows that are refused again must not gather columns. */
-function withoutCells(text: string, count: number): string {
-  if (count === 0) return text;
-  const cells = readCells([text])?.[0];
-  return cells ? cells.slice(count).map(formatCell).join(',') : text;
+/** A record without what an earlier import wrote before it: rows that are refused again must not gather columns. */
+function withoutRefusal(text: string): string {
+  return text.replace(/^[^",]*,(?:"(?:[^"]|"")*"|[^",]*),/, '');
 }

@@ -6,7 +6,7 @@ import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
 import { table } from './hold.ts';
 import { type Identity, KIND } from './identity.ts';
 import { noteDrops } from './pending-drops.ts';
-import { isAliased, isIdentified, type Person, type Roster } from './roster.ts';
+import { isAliased, isIdentified, type Person, type Roster, survivor } from './roster.ts';
 import type { Attributes } from './user-input.ts';
 
 /** What became of pending members while users appeared. */
@@ -148,7 +148,7 @@ async function leaveCohorts(tx: Ctx, going: readonly Person[]): Promise<void> {
   );
   const batches = new Map<string, { cohortId: number; dialect: string; changes: Set<number> }>();
   for (const { cohort_id, id } of rows) {
-    const heir = finalPerson(people.get(id) as Person);
+    const heir = survivor(people.get(id) as Person);
     const dialect = heir ? 'merge' : 'delete';
     const key = `${cohort_id} ${dialect}`;
     const batch = batches.get(key) ?? { cohortId: cohort_id, dialect, changes: new Set<number>() };
@@ -161,13 +161,6 @@ async function leaveCohorts(tx: Ctx, going: readonly Person[]): Promise<void> {
       tx,
       [...batches.values()].map((b) => userBatch(b.cohortId, b.dialect, [...b.changes])),
     );
-}
-
-/** Whom a person has ended up in, through however many merges; null when the end was a deletion. */
-function finalPerson(person: Person): Person | null {
-  let at: Person | null = person;
-  while (at?.gone) at = at.gone.into;
-  return at;
 }
 
 function userBatch(cohortId: number, dialect: string, changes: readonly number[]): Batch {
@@ -208,7 +201,7 @@ async function writeReservedSets(tx: Ctx, people: readonly Person[]): Promise<vo
 
 async function deleteUsers(tx: Ctx, going: readonly Person[]): Promise<void> {
   for (const p of going) {
-    const heir = finalPerson(p);
+    const heir = survivor(p);
     // What only the one who goes knew about themself stays known; where both knew, the survivor's word stands.
     if (heir)
       await tx.db.execute(sql`/* inheritAttributes */ update users h set attributes = g.attributes || h.attributes from users g

@@ -12,7 +12,7 @@ import {
   type UserRef,
 } from './identity.ts';
 import { ITEMS_MAX, type ItemResult } from './item-result.ts';
-import { aliasName, currentExternalId, isIdentified, type Person, Roster } from './roster.ts';
+import { aliasName, currentExternalId, isIdentified, type Person, Roster, survivor } from './roster.ts';
 import { giveDevice, mergeInto } from './upsert.ts';
 
 // Operations on identities. Each takes up to 1,000 items and goes ITEM BY ITEM: a faulty item is refused in its place and the others are
@@ -273,12 +273,6 @@ function applyOne<Item>(
     if (error instanceof DomainError) return { error };
     throw error;
   }
-}
-
-function survivor(person: Person | null): Person | null {
-  let at = person;
-  while (at?.gone) at = at.gone.into;
-  return at;
 }
 
 /** What no user can have is not looked up: PostgreSQL would refuse the text, and the item is refused for it anyway. */

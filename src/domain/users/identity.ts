@@ -24,6 +24,11 @@ export type UserRef =
   | { readonly alias: Alias }
   | { readonly deviceId: string };
 
+/** True for a number that a user can have; what a caller gives may be any. */
+export function isUserId(id: number): boolean {
+  return Number.isInteger(id) && id > 0 && id < 2 ** 31;
+}
+
 /** The longest identity, in bytes of UTF-8. */
 export const IDENTITY_MAX_BYTES = 512;
 

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { queryRows, textArray } from '../../db/client.ts';
+import { intArray, queryRows, textArray } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { parseIntArray } from '../membership/bits.ts';
-import { type Alias, type Identity, identityOfRef, KIND, type UserRef } from './identity.ts';
+import { type Alias, type Identity, identityOfRef, isUserId, KIND, type UserRef } from './identity.ts';
 
 /** Identities to look up, by kind, in the caller's order. */
 export interface IdentityLists {
@@ -99,10 +99,11 @@ export async function findUserIds(ctx: Ctx, refs: readonly UserRef[]): Promise<(
 }
 
 async function liveUsers(ctx: Ctx, ids: readonly number[]): Promise<Set<number>> {
+  const possible = ids.filter(isUserId);
   const rows = await queryRows<{ id: number }>(
     ctx.db,
     sql`/* liveUsers */ select id from users where workspace_id = ${ctx.workspaceId}
-      and id = any(${`{${ids.join(',')}}`}::text::int[])`,
+      and id = any(${intArray(possible)})`,
   );
   return new Set(rows.map((row) => row.id));
 }

@@ -3,7 +3,7 @@ import { intArray, queryRows } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { fail } from '../errors.ts';
 import { table } from './hold.ts';
-import { type Identity, identityKey, KIND } from './identity.ts';
+import { type Identity, identityKey, isUserId, KIND } from './identity.ts';
 import type { Attributes } from './user-input.ts';
 
 /** A user while identities are being changed. */
@@ -63,7 +63,7 @@ export class Roster {
       tx.db,
       sql`/* rosterOwners */ select distinct i.user_id from ${table(identities)} join identities i
         on i.workspace_id = ${tx.workspaceId}::int and i.kind = k and i.label = l and i.value = v where i.user_id is not null
-        union select id from users where workspace_id = ${tx.workspaceId}::int and id = any(${intArray(userIds)})`,
+        union select id from users where workspace_id = ${tx.workspaceId}::int and id = any(${intArray(userIds.filter(isUserId))})`,
     );
     if (owners.length > 0)
       await roster.#loadPeople(
@@ -177,6 +177,13 @@ export class Roster {
     }
     return out;
   }
+}
+
+/** Whom a person has ended up in, through however many merges; null when the end was a deletion. */
+export function survivor(person: Person | null): Person | null {
+  let at = person;
+  while (at?.gone) at = at.gone.into;
+  return at;
 }
 
 export function isIdentified(person: Person): boolean {
