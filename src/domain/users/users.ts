@@ -2,12 +2,12 @@ import { and, asc, eq, sql } from 'drizzle-orm';
 import { intArray, queryRows } from '../../db/client.ts';
 import { identities, users } from '../../db/tables/users.ts';
 import { type Ctx, inTransaction } from '../context.ts';
-import { DomainError, fail, type Path } from '../errors.ts';
+import { DomainError, fail } from '../errors.ts';
 import { RESERVED } from '../membership/bits.ts';
 import { flush } from './flush.ts';
 import { type Alias, KIND, type UserRef } from './identity.ts';
 import { findUserIds } from './resolve.ts';
-import { Roster } from './roster.ts';
+import { type Person, Roster, survivor } from './roster.ts';
 import { identitiesOf, upsert } from './upsert.ts';
 import type { Upserted, UpsertedUser, User } from './user.ts';
 import { parseUserInput, UPSERT_MAX_USERS, type UserInput } from './user-input.ts';
@@ -27,34 +27,37 @@ export async function upsertUsers(
     throw fail('LIMIT_EXCEEDED', `One call takes at most ${UPSERT_MAX_USERS} users: send several.`, {
       path: ['users'],
     });
-  const refuse = (error: unknown): UpsertedUser => {
+  const refuse = (error: unknown): Refused => {
     if (input.perItem && error instanceof DomainError) return { error };
     throw error;
   };
   const parsed = input.users.map((user, i) => attempt(() => parseUserInput(user, ['users', i]), refuse));
-  const good = parsed.filter((user): user is UserInput => !('error' in user) && !('isCreated' in user));
+  const good = parsed.filter((user): user is UserInput => !('error' in user));
   if (good.length === 0)
     return summary(
-      parsed.filter((user): user is UpsertedUser => 'error' in user),
+      parsed.filter((user) => 'error' in user),
       0,
     );
   return inTransaction(ctx, async (tx) => {
     const roster = await Roster.load(tx, good.flatMap(identitiesOf));
-    const results = parsed.map((user, i): UpsertedUser => {
-      if ('error' in user || 'isCreated' in user) return user;
-      return attempt(() => upsertOne(roster, user, ['users', i]), refuse);
-    });
+    const results = parsed.map((user, i) =>
+      'error' in user ? user : attempt(() => upsert(roster, user, ['users', i]), refuse),
+    );
     const { joined } = await flush(tx, roster);
-    return summary(results, joined);
+    return summary(results.map(toUpserted), joined);
   });
 }
 
-function upsertOne(roster: Roster, input: UserInput, path: Path): UpsertedUser {
-  const { person, isCreated } = upsert(roster, input, path);
-  return { id: person.id, isCreated };
+type Refused = Extract<UpsertedUser, { error: unknown }>;
+
+/** A later user of the call may have been merged with an earlier one: each is answered by who is left. */
+function toUpserted(result: { person: Person; isCreated: boolean } | Refused): UpsertedUser {
+  if ('error' in result) return result;
+  const { person, isCreated } = result;
+  return { id: survivor(person)?.id ?? person.id, isCreated: isCreated && !person.gone };
 }
 
-function attempt<T>(work: () => T, refuse: (error: unknown) => UpsertedUser): T | UpsertedUser {
+function attempt<T>(work: () => T, refuse: (error: unknown) => Refused): T | Refused {
   try {
     return work();
   } catch (error) {
