@@ -1,11 +1,23 @@
 import { COHORT_NAME_MAX_CHARACTERS } from '../domain/cohorts/change.ts';
 import type { Cohort, Outcome } from '../domain/cohorts/cohort.ts';
-import { fail } from '../domain/errors.ts';
+import { DomainError, fail, type Path } from '../domain/errors.ts';
+import { parsePartner } from '../domain/keys/partner.ts';
 import type { Reach } from '../domain/segments/reach.ts';
 import { builder } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
+import type { RequestContext } from './context.ts';
 import { resultOf } from './errors.ts';
-import { AliasInput, CohortRefInput, OrderDirection, readCohortRef, readUserRef, UserRefInput } from './inputs.ts';
+import {
+  AliasInput,
+  CohortRefInput,
+  type CohortRefShape,
+  OrderDirection,
+  parseCohortRef,
+  parsePartnerArg,
+  parseSearch,
+  parseUserRef,
+  UserRefInput,
+} from './inputs.ts';
 import { keyConnection } from './keys.ts';
 import { numberedId, readNumberedId } from './node-id.ts';
 import { PendingMemberConnection, pendingArgs, pendingConnection } from './pending.ts';
@@ -72,7 +84,7 @@ builder.node(CohortRef, {
       description: 'Whether a user is in it; false where the reference means nobody.',
       args: { user: t.arg({ type: UserRefInput, required: true, description: 'Who.' }) },
       resolve: async (cohort, { user }, ctx) => {
-        const userId = await ctx.loaders.userIdByRef.load(readUserRef(ctx, user));
+        const userId = await ctx.loaders.userIdByRef.load(parseUserRef(ctx, user, ['user']));
         return userId === null ? false : ctx.loaders.isInCohort.load({ userId, of: cohort.id });
       },
     }),
@@ -141,6 +153,18 @@ const cohortListArgs = builder.args((t) => ({
   orderBy: t.field({ type: CohortOrder, description: 'By name if nothing is said.' }),
 }));
 
+/** The cohort a reference means, null where there is none; what is wrong with the reference is said at `path`. */
+async function loadCohort(ctx: RequestContext, input: CohortRefShape, path: Path): Promise<Cohort | null> {
+  const ref = parseCohortRef(ctx, input, path);
+  try {
+    return await ctx.loaders.cohortByRef.load(ref);
+  } catch (error) {
+    throw error instanceof DomainError && error.code === 'AMBIGUOUS'
+      ? fail(error.code, error.message, { path: [...path, 'name'] })
+      : error;
+  }
+}
+
 builder.queryFields((t) => ({
   cohort: t.field({
     type: CohortRef,
@@ -148,25 +172,27 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'cohorts:read' },
     description: 'One cohort; null where there is none. Errors: AMBIGUOUS when several have the name.',
     args: { by: t.arg({ type: CohortRefInput, required: true, description: 'Which.' }) },
-    resolve: (_, { by }, ctx) => ctx.loaders.cohortByRef.load(readCohortRef(ctx, by)),
+    resolve: (_, { by }, ctx) => loadCohort(ctx, by, ['by']),
   }),
   cohorts: t.field({
     type: CohortConnection,
     authScopes: { scope: 'cohorts:read' },
     description: 'Cohorts.',
     args: { partner: t.arg.string({ description: 'Only those of this partner.' }), ...cohortListArgs, ...pageArgs },
-    resolve: (_, args, { domain }) =>
-      lazyConnection(
-        () => domain.cohorts.listCohorts(args),
-        () => domain.cohorts.countCohorts(args),
-      ),
+    resolve: (_, args, { domain }) => {
+      const which = { ...args, partner: parsePartnerArg(args.partner), search: parseSearch(args.search) };
+      return lazyConnection(
+        () => domain.cohorts.listCohorts(which),
+        () => domain.cohorts.countCohorts(which),
+      );
+    },
   }),
   partner: t.field({
     type: PartnerRef,
     description:
       'What to paste into a partner, its keys and its cohorts. Any name of a partner is answered, used or not.',
     args: { name: t.arg.string({ required: true, description: 'For example `amplitude`.' }) },
-    resolve: (_, { name }) => ({ name }),
+    resolve: (_, { name }) => ({ name: parsePartner(name, ['name']) }),
   }),
 }));
 
@@ -216,11 +242,13 @@ PartnerRef.implement({
       authScopes: { scope: 'cohorts:read' },
       description: 'Its cohorts.',
       args: { ...cohortListArgs, ...pageArgs },
-      resolve: ({ name }, args, { domain }) =>
-        lazyConnection(
-          () => domain.cohorts.listCohorts({ ...args, partner: name }),
-          () => domain.cohorts.countCohorts({ ...args, partner: name }),
-        ),
+      resolve: ({ name }, args, { domain }) => {
+        const which = { ...args, partner: name, search: parseSearch(args.search) };
+        return lazyConnection(
+          () => domain.cohorts.listCohorts(which),
+          () => domain.cohorts.countCohorts(which),
+        );
+      },
     }),
   }),
 });
@@ -298,12 +326,9 @@ builder.mutationField('applyCohortChanges', (t) =>
     description: 'Adds and removes members of a cohort: one transaction, one row of the ledger. Idempotent.',
     args: { input: t.arg({ type: ApplyInput, required: true, description: 'The changes.' }) },
     resolve: async (_, { input }, ctx) => {
-      const ref = readCohortRef(ctx, input.cohort);
-      const known = 'partnerCohort' in ref ? null : await ctx.loaders.cohortByRef.load(ref);
-      const theirs =
-        'partnerCohort' in ref
-          ? ref.partnerCohort
-          : known && { partner: known.partner, cohortId: known.partnerCohortId };
+      const { partnerCohort } = input.cohort;
+      const known = partnerCohort ? null : await loadCohort(ctx, input.cohort, ['cohort']);
+      const theirs = partnerCohort ?? (known && { partner: known.partner, cohortId: known.partnerCohortId });
       if (!theirs) throw fail('NOT_FOUND', 'There is no such cohort in this workspace.', { path: ['cohort'] });
       const outcome = await ctx.domain.cohorts.applyChanges({
         partner: theirs.partner,

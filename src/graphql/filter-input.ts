@@ -4,7 +4,7 @@ import { AMPLITUDE, parsePartner } from '../domain/keys/partner.ts';
 import { FILTER_MAX_DEPTH, type FilterDraft, type Operator } from '../domain/segments/filter.ts';
 import { builder } from './builder.ts';
 import type { RequestContext } from './context.ts';
-import { CohortRefInput, type CohortRefShape, readCohortRef } from './inputs.ts';
+import { CohortRefInput, type CohortRefShape, parseCohortRef } from './inputs.ts';
 
 interface CohortsInput {
   includesValue?: CohortRefShape | null;
@@ -93,7 +93,8 @@ export function readFilterInput(ctx: RequestContext, input: FilterInput, path: P
   if (input.not) return { type: 'not', of: readFilterInput(ctx, input.not, [...path, 'not']) };
   if (input.partnerCohorts) {
     const { partner, condition } = input.partnerCohorts;
-    return readCohorts(ctx, parsePartner(partner), condition, [...path, 'partnerCohorts', 'condition']);
+    const at = [...path, 'partnerCohorts'];
+    return readCohorts(ctx, parsePartner(partner, [...at, 'partner']), condition, [...at, 'condition']);
   }
   return readCohorts(ctx, AMPLITUDE, input.amplitudeCohorts ?? {}, [...path, 'amplitudeCohorts']);
 }
@@ -103,10 +104,10 @@ function readCohorts(ctx: RequestContext, partner: string, input: CohortsInput, 
     const value = input[field];
     if (!value) continue;
     const refs = Array.isArray(value) ? value : [value];
-    const values = refs.map((ref, i): { ref: CohortRef; path: Path } => ({
-      ref: readCohortRef(ctx, ref),
-      path: Array.isArray(value) ? [...path, field, i] : [...path, field],
-    }));
+    const values = refs.map((ref, i): { ref: CohortRef; path: Path } => {
+      const at = Array.isArray(value) ? [...path, field, i] : [...path, field];
+      return { ref: parseCohortRef(ctx, ref, at), path: at };
+    });
     return { type: 'cohorts', partner, operator, values };
   }
   throw fail('INVALID_INPUT', 'A cohort filter needs a condition.', { path });

@@ -1,17 +1,20 @@
 import { COHORT_ID_MAX_CHARACTERS, COHORT_NAME_MAX_CHARACTERS, cohortTextFault } from '../domain/cohorts/change.ts';
 import type { CohortRef } from '../domain/cohorts/cohort.ts';
 import { fail, type Path } from '../domain/errors.ts';
-import { isPartner, parsePartner } from '../domain/keys/partner.ts';
+import { parsePartner } from '../domain/keys/partner.ts';
 import { SEGMENT_NAME_MAX_CHARACTERS, type SegmentRef } from '../domain/segments/segment.ts';
 import { parseIdentityText, type UserRef } from '../domain/users/identity.ts';
+import { parseAlias } from '../domain/users/user-input.ts';
 import { builder } from './builder.ts';
 import type { RequestContext } from './context.ts';
 import { decodeNumbered, decodeUuid } from './node-id.ts';
 
 // References: inputs that name one thing in one of several ways, and how each is read. A node id of another workspace or another type
 // is read as a number nobody has, so that it cannot be told apart from nothing. Text that nothing could be called is refused with its
-// path, before it reaches a statement. Errors of every reader: INVALID_INPUT.
+// path, before it reaches a statement. Errors of every `parse`: INVALID_INPUT.
 
+/** The longest text to search for: the longest name there is. */
+const SEARCH_MAX_CHARACTERS = COHORT_NAME_MAX_CHARACTERS;
 const NOBODY = 0;
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
@@ -34,15 +37,20 @@ export const UserRefInput = builder.inputType('UserRef', {
   }),
 });
 
-export function readUserRef(ctx: RequestContext, ref: typeof UserRefInput.$inferInput, path: Path): UserRef {
-  const text = (value: string, ...at: string[]) => parseIdentityText(value, [...path, ...at]);
-  if (isGiven(ref.externalId)) return { externalId: text(ref.externalId, 'externalId') };
-  if (isGiven(ref.deviceId)) return { deviceId: text(ref.deviceId, 'deviceId') };
-  if (ref.alias) {
-    const { label, name } = ref.alias;
-    return { alias: { label: text(label, 'alias', 'label'), name: text(name, 'alias', 'name') } };
-  }
+export function readUserRef(ctx: RequestContext, ref: typeof UserRefInput.$inferInput): UserRef {
+  if (isGiven(ref.externalId)) return { externalId: ref.externalId };
+  if (isGiven(ref.deviceId)) return { deviceId: ref.deviceId };
+  if (ref.alias) return { alias: { label: ref.alias.label, name: ref.alias.name } };
   return { id: decodeNumbered(ctx, 'User', String(ref.id)) ?? NOBODY };
+}
+
+/** The same where the whole call is refused for a text that no identity can be. */
+export function parseUserRef(ctx: RequestContext, input: typeof UserRefInput.$inferInput, path: Path): UserRef {
+  const ref = readUserRef(ctx, input);
+  if ('externalId' in ref) parseIdentityText(ref.externalId, [...path, 'externalId']);
+  if ('deviceId' in ref) parseIdentityText(ref.deviceId, [...path, 'deviceId']);
+  if ('alias' in ref) parseAlias(ref.alias, [...path, 'alias']);
+  return ref;
 }
 
 const PartnerCohortInput = builder.inputType('PartnerCohortInput', {
@@ -70,7 +78,7 @@ export interface CohortRefShape {
   readonly partnerCohort?: { readonly partner: string; readonly cohortId: string } | null | undefined;
 }
 
-export function readCohortRef(ctx: RequestContext, ref: CohortRefShape, path: Path): CohortRef {
+export function parseCohortRef(ctx: RequestContext, ref: CohortRefShape, path: Path): CohortRef {
   if (isGiven(ref.name)) {
     check(cohortTextFault(ref.name, COHORT_NAME_MAX_CHARACTERS), 'A cohort name', [...path, 'name']);
     return { name: ref.name };
@@ -79,7 +87,7 @@ export function readCohortRef(ctx: RequestContext, ref: CohortRefShape, path: Pa
     const at = [...path, 'partnerCohort'];
     const { partner, cohortId } = ref.partnerCohort;
     check(cohortTextFault(cohortId, COHORT_ID_MAX_CHARACTERS), 'A cohort id', [...at, 'cohortId']);
-    return { partnerCohort: { partner: readPartner(partner, [...at, 'partner']), cohortId } };
+    return { partnerCohort: { partner: parsePartner(partner, [...at, 'partner']), cohortId } };
   }
   return { id: decodeNumbered(ctx, 'Cohort', String(ref.id)) ?? NOBODY };
 }
@@ -93,7 +101,7 @@ export const SegmentRefInput = builder.inputType('SegmentRef', {
   }),
 });
 
-export function readSegmentRef(ref: typeof SegmentRefInput.$inferInput, path: Path): SegmentRef {
+export function parseSegmentRef(ref: typeof SegmentRefInput.$inferInput, path: Path): SegmentRef {
   if (!isGiven(ref.name)) return { id: readSegmentId(String(ref.id)) };
   check(cohortTextFault(ref.name, SEGMENT_NAME_MAX_CHARACTERS), 'A segment name', [...path, 'name']);
   return { name: ref.name };
@@ -110,14 +118,13 @@ export function readKeyId(typename: 'DataImportKey' | 'ApiKey', nodeId: string):
 }
 
 /** A partner's name; null where none is given. */
-export function readPartner<T extends string | null | undefined>(partner: T, path: Path = ['partner']): T {
-  if (isGiven(partner) && !isPartner(partner)) XX;
-  return partner;
+export function parsePartnerArg(partner: string | null | undefined): string | null {
+  return isGiven(partner) ? parsePartner(partner) : null;
 }
 
 /** Text to look for; null where none is given. */
-export function readSearch(search: string | null | undefined): string | null {
-  if (!isGiven(search) || search === '') return null;
+export function parseSearch(search: string | null | undefined): string | null {
+  if (!isGiven(search) || search.trim() === '') return null;
   check(cohortTextFault(search, SEARCH_MAX_CHARACTERS), 'What to search for', ['search']);
   return search;
 }

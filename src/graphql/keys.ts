@@ -1,18 +1,22 @@
-import type { Key, NewKey } from '../domain/keys/key.ts';
-import { KEY_STATES } from '../domain/keys/key.ts';
+import type { Key, NewKey, KeyState as State } from '../domain/keys/key.ts';
 import { SCOPES } from '../domain/keys/scopes.ts';
 import { pageOfArray } from '../domain/page.ts';
 import { builder } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import type { RequestContext } from './context.ts';
 import { resultOf } from './errors.ts';
-import { readKeyId } from './inputs.ts';
+import { parsePartnerArg, readKeyId } from './inputs.ts';
 import { isUuid } from './node-id.ts';
 import { ApiKeyConnection, ApiKeyRef, DataImportKeyConnection, DataImportKeyRef } from './refs.ts';
 
-const KeyState = builder.enumType('KeyState', {
+const KeyStateEnum = builder.enumType('KeyState', {
   description: 'Whether a key works.',
-  values: KEY_STATES,
+  values: {
+    ACTIVE: { description: 'It works.' },
+    ROTATED: { description: 'It has a successor, and works until the overlap ends.' },
+    EXPIRED: { description: 'Its time is over.' },
+    INVALIDATED: { description: 'Somebody ended it.' },
+  } satisfies { readonly [S in KeyState]: object },
 });
 
 const ScopeEnum = builder.enumType('ApiKeyScope', {
@@ -44,7 +48,7 @@ builder.node(DataImportKeyRef, {
     partner: t.string({ description: 'Whose cohorts it may import.', resolve: (key) => key.partner ?? '' }),
     name: t.exposeString('name', { nullable: true, description: 'For people.' }),
     prefix: t.exposeString('prefix', { description: 'How the secret begins, to recognise it by.' }),
-    state: t.field({ type: KeyState, description: 'Whether it works.', resolve: (key) => key.state }),
+    state: t.field({ type: KeyStateEnum, description: 'Whether it works.', resolve: (key) => key.state }),
     createdAt: t.field({ type: 'DateTime', description: 'When it was made.', resolve: (key) => key.createdAt }),
     lastUsedAt: t.field({
       type: 'DateTime',
@@ -71,7 +75,7 @@ builder.node(ApiKeyRef, {
     name: t.exposeString('name', { nullable: true, description: 'For people.' }),
     scopes: t.field({ type: [ScopeEnum], description: 'What it may do.', resolve: (key) => [...key.scopes] }),
     prefix: t.exposeString('prefix', { description: 'How the secret begins, to recognise it by.' }),
-    state: t.field({ type: KeyState, description: 'Whether it works.', resolve: (key) => key.state }),
+    state: t.field({ type: KeyStateEnum, description: 'Whether it works.', resolve: (key) => key.state }),
     createdAt: t.field({ type: 'DateTime', description: 'When it was made.', resolve: (key) => key.createdAt }),
     lastUsedAt: t.field({
       type: 'DateTime',
@@ -95,13 +99,14 @@ export function keyConnection(
   partner: string | null | undefined,
   args: Parameters<typeof pageOfArray>[2],
 ) {
+  const list = JSON.stringify([ctx.domain.workspaceId, 'keys', kind, partner]);
   let read: Promise<Key[]> | undefined;
   const all = () => {
     read ??= ctx.domain.keys.listKeys({ kind, partner });
     return read;
   };
   return lazyConnection(
-    async () => pageOfArray(await all(), `keys:${kind}`, args, (key) => key.id),
+    async () => pageOfArray(await all(), list, args, (key) => key.id),
     async () => (await all()).length,
   );
 }
@@ -112,7 +117,7 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'keys:manage' },
     description: 'Data import keys, the newest first.',
     args: { partner: t.arg.string({ description: 'Only those of this partner.' }), ...pageArgs },
-    resolve: (_, { partner, ...args }, ctx) => keyConnection(ctx, 'data_import', partner, args),
+    resolve: (_, { partner, ...args }, ctx) => keyConnection(ctx, 'data_import', parsePartnerArg(partner), args),
   }),
   apiKeys: t.field({
     type: ApiKeyConnection,

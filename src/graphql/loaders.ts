@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { Activity, Cohort, CohortRef } from '../domain/cohorts/cohort.ts';
+import { DomainError } from '../domain/errors.ts';
 import type { Domain } from '../domain/index.ts';
 import type { Key } from '../domain/keys/key.ts';
 import type { Filter } from '../domain/segments/filter.ts';
@@ -18,7 +19,18 @@ export function createLoaders(domain: Domain) {
     key: byId((ids: readonly string[]): Promise<Map<string, Key>> => keys.keysByIds(ids)),
     userByRef: inOrder((refs: readonly UserRef[]) => users.findUsers(refs), JSON.stringify),
     userIdByRef: inOrder((refs: readonly UserRef[]) => users.userIds(refs), JSON.stringify),
-    cohortByRef: inOrder((refs: readonly CohortRef[]) => cohorts.findCohorts(refs), JSON.stringify),
+    cohortByRef: new DataLoader<CohortRef, Cohort | null, string>(
+      async (refs) => {
+        try {
+          return await cohorts.findCohorts(refs);
+        } catch (error) {
+          // A name that fits several fails the read of all: its neighbours are asked for again, each by itself.
+          if (!(error instanceof DomainError)) throw error;
+          return Promise.all(refs.map((ref) => cohorts.findCohorts([ref]).then(([found]) => found ?? null, asError)));
+        }
+      },
+      { cacheKeyFn: JSON.stringify },
+    ),
     segmentByRef: inOrder((refs: readonly SegmentRef[]) => segments.findSegments(refs), JSON.stringify),
     cohortSize: inOrder((ids: readonly number[]) => members.countCohortMembers(ids), String),
     cohortReach: inOrder((ids: readonly number[]) => members.reachOfCohorts(ids), String),
@@ -79,6 +91,10 @@ function pairs<T>(
     },
     { cacheKeyFn: ({ userId, of }) => `${userId} ${nameOf(of)}` },
   );
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function memo<T>(load: () => Promise<T>): () => Promise<T> {

@@ -11,7 +11,15 @@ import { lazyConnection, pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
 import { readFilterInput, SegmentFilterInput } from './filter-input.ts';
 import { filterJson, SegmentFilter } from './filter-output.ts';
-import { OrderDirection, readSegmentId, readSegmentRef, readUserRef, SegmentRefInput, UserRefInput } from './inputs.ts';
+import {
+  OrderDirection,
+  parseSearch,
+  parseSegmentRef,
+  parseUserRef,
+  readSegmentId,
+  SegmentRefInput,
+  UserRefInput,
+} from './inputs.ts';
 import { isUuid } from './node-id.ts';
 import { SegmentConnection, SegmentRef, UserConnection, UserRef } from './refs.ts';
 import { userConnection } from './user-connection.ts';
@@ -68,7 +76,7 @@ builder.node(SegmentRef, {
       description: 'Whether a user is in it; false where the reference means nobody.',
       args: { user: t.arg({ type: UserRefInput, required: true, description: 'Who.' }) },
       resolve: async (segment, { user }, ctx) => {
-        const userId = await ctx.loaders.userIdByRef.load(readUserRef(ctx, user));
+        const userId = await ctx.loaders.userIdByRef.load(parseUserRef(ctx, user, ['user']));
         return userId === null ? false : ctx.loaders.isInSegment.load({ userId, of: segment.filter });
       },
     }),
@@ -157,7 +165,7 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'segments:read' },
     description: 'One segment; null where there is none.',
     args: { by: t.arg({ type: SegmentRefInput, required: true, description: 'Which.' }) },
-    resolve: (_, { by }, { loaders }) => loaders.segmentByRef.load(readSegmentRef(by)),
+    resolve: (_, { by }, { loaders }) => loaders.segmentByRef.load(parseSegmentRef(by, ['by'])),
   }),
   segments: t.field({
     type: SegmentConnection,
@@ -169,11 +177,13 @@ builder.queryFields((t) => ({
       orderBy: t.arg({ type: SegmentOrder, description: 'By name if nothing is said.' }),
       ...pageArgs,
     },
-    resolve: (_, args, { domain }) =>
-      lazyConnection(
-        () => domain.segments.listSegments(args),
-        () => domain.segments.countSegments(args),
-      ),
+    resolve: (_, args, { domain }) => {
+      const which = { ...args, search: parseSearch(args.search) };
+      return lazyConnection(
+        () => domain.segments.listSegments(which),
+        () => domain.segments.countSegments(which),
+      );
+    },
   }),
   previewSegment: t.field({
     type: SegmentPreview,
@@ -196,7 +206,7 @@ builder.queryFields((t) => ({
     },
     resolve: async (_, { users, segments }, ctx) => ({
       memberships: await ctx.domain.members.checkMembership({
-        users: users.map((user) => readUserRef(ctx, user)),
+        users: users.map((user, i) => parseUserRef(ctx, user, ['users', i])),
         segments: segments.map((id) => readSegmentId(String(id))),
       }),
     }),

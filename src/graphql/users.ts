@@ -5,7 +5,7 @@ import { UPSERT_MAX_USERS } from '../domain/users/user-input.ts';
 import { builder } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
-import { AliasInput, readUserRef, UserRefInput } from './inputs.ts';
+import { AliasInput, parseUserRef, UserRefInput } from './inputs.ts';
 import { numberedId, readNumberedId } from './node-id.ts';
 import { AliasRef, CohortConnection, SegmentRef, UserConnection, UserRef } from './refs.ts';
 import { userConnection } from './user-connection.ts';
@@ -53,8 +53,9 @@ builder.node(UserRef, {
       authScopes: { scope: 'cohorts:read' },
       description: 'The cohorts the user is in, by name.',
       args: pageArgs,
-      resolve: async (user, args, { loaders }) => {
+      resolve: async (user, args, { domain, loaders }) => {
         const ids = (await loaders.cohortIdsOfUser.load(user.id)) ?? [];
+        const list = JSON.stringify([domain.workspaceId, 'cohorts of user', user.id]);
         const found = async () => {
           const cohorts = await Promise.all(ids.map((id) => loaders.cohort.load(id)));
           return cohorts
@@ -62,7 +63,7 @@ builder.node(UserRef, {
             .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id));
         };
         return lazyConnection(
-          async () => pageOfArray(await found(), `cohorts of user ${user.id}`, args, (c) => c.id),
+          async () => pageOfArray(await found(), list, args, (c) => c.id),
           async () => ids.length,
         );
       },
@@ -83,7 +84,7 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'users:read' },
     description: 'One user; null where nobody is meant.',
     args: { by: t.arg({ type: UserRefInput, required: true, description: 'Who.' }) },
-    resolve: (_, { by }, ctx) => ctx.loaders.userByRef.load(readUserRef(ctx, by)),
+    resolve: (_, { by }, ctx) => ctx.loaders.userByRef.load(parseUserRef(ctx, by, ['by'])),
   }),
   users: t.field({
     type: [UserRef],
@@ -94,7 +95,7 @@ builder.queryFields((t) => ({
     resolve: async (_, { by }, ctx) => {
       if (by.length > LOOKUP_MAX_USERS)
         throw fail('LIMIT_EXCEEDED', `One call looks up at most ${LOOKUP_MAX_USERS} users.`, { path: ['by'] });
-      return Promise.all(by.map((ref) => ctx.loaders.userByRef.load(readUserRef(ctx, ref))));
+      return Promise.all(by.map((ref, i) => ctx.loaders.userByRef.load(parseUserRef(ctx, ref, ['by', i]))));
     },
   }),
   everyone: t.field({
