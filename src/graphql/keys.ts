@@ -1,4 +1,4 @@
-import type { Key, NewKey, KeyState as State } from '../domain/keys/key.ts';
+import type { Key, KeyState, NewKey } from '../domain/keys/key.ts';
 import { SCOPES } from '../domain/keys/scopes.ts';
 import { pageOfArray } from '../domain/page.ts';
 import { builder } from './builder.ts';
