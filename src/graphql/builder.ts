@@ -6,6 +6,8 @@ import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
 import { fail } from '../domain/errors.ts';
 import type { Scope } from '../domain/keys/scopes.ts';
 import type { RequestContext } from './context.ts';
+import { MAX_NODES } from './limits.ts';
+import { decodeNodeId } from './node-id.ts';
 
 /** The schema builder: plugins, scalars, defaults. Defines no types of its own. */
 export const builder = new SchemaBuilder<{
@@ -23,8 +25,22 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   errors: { defaultTypes: [] },
   relay: {
-    nodeQueryOptions: { description: 'The thing with this id; null where this workspace has none.' },
-    nodesQueryOptions: { description: 'The things with these ids, in order; null where this workspace has none.' },
+    decodeGlobalID: decodeNodeId,
+    idFieldOptions: { description: 'Unique among all things of all workspaces; opaque.' },
+    nodeTypeOptions: { description: 'A thing with an id.' },
+    nodeQueryOptions: {
+      description: 'The thing with this id; null where this workspace has none.',
+      args: { id: { description: 'The id.' } },
+    },
+    nodesQueryOptions: {
+      description: `The things with these ids, in order; null where this workspace has none. Errors: LIMIT_EXCEEDED.`,
+      args: { ids: { description: `The ids, at most ${MAX_NODES}.` } },
+      resolve: (_, { ids }, __, ___, resolveNodes) => {
+        if (ids.length > MAX_NODES)
+          throw fail('LIMIT_EXCEEDED', `One call takes at most ${MAX_NODES} ids.`, { path: ['ids'] });
+        return resolveNodes(ids);
+      },
+    },
   },
   scopeAuth: {
     authScopes: ({ scopes }) => ({ scope: (scope: Scope) => scopes.has(scope) }),

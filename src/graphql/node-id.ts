@@ -3,9 +3,25 @@ import type { RequestContext } from './context.ts';
 
 /** Types whose members are numbered inside their workspace. Their ids carry the workspace, so that one of another means nothing. */
 type Numbered = 'User' | 'Cohort' | 'Workspace';
-type Typename = Numbered | 'Segment' | 'DataImportKey' | 'ApiKey';
+
+/** Every type that has node ids. */
+export const NODE_TYPES = ['Workspace', 'User', 'Cohort', 'Segment', 'DataImportKey', 'ApiKey'] as const;
+type Typename = (typeof NODE_TYPES)[number];
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** An id of nothing. */
+const NOTHING = { typename: 'Workspace', id: '0' };
+
+/** The type and the rest of a node id. What is none is read as the id of nothing, so that it is answered like any other unknown one. */
+export function decodeNodeId(nodeId: string): { typename: string; id: string } {
+  try {
+    const decoded = decodeGlobalID(nodeId);
+    return NODE_TYPES.some((type) => type === decoded.typename) ? decoded : NOTHING;
+  } catch {
+    return NOTHING;
+  }
+}
 
 /** The part of a node id that stands behind the type, for a thing numbered inside its workspace. */
 export function numberedId(ctx: RequestContext, id: number): string {
@@ -43,10 +59,6 @@ export function isUuid(id: string): boolean {
 }
 
 function decode(typename: Typename, nodeId: string): string | null {
-  try {
-    const { typename: of, id } = decodeGlobalID(nodeId);
-    return of === typename ? id : null;
-  } catch {
-    return null;
-  }
+  const decoded = decodeNodeId(nodeId);
+  return decoded.typename === typename ? decoded.id : null;
 }

@@ -1,21 +1,13 @@
-import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
-import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
-import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { createYoga, type Plugin } from 'graphql-yoga';
+import { createYoga } from 'graphql-yoga';
 import type { Log } from '../domain/context.ts';
 import type { Domain } from '../domain/index.ts';
 import type { Scope } from '../domain/keys/scopes.ts';
 import type { RequestContext } from './context.ts';
 import { maskError } from './errors.ts';
 import { EXAMPLE_QUERIES } from './examples.ts';
+import { limitPlugins } from './limits.ts';
 import { createLoaders } from './loaders.ts';
 import { schema } from './schema.ts';
-
-/** Selections in selections. `edges` and `node` count like any other field. */
-const MAX_DEPTH = 20;
-const MAX_ALIASES = 50;
-/** Of the document; large inputs belong into variables. */
-const MAX_TOKENS = 5_000;
 
 /** Who asks, as far as this edge needs to know. */
 export interface GraphqlViewer {
@@ -44,11 +36,7 @@ export async function createGraphql(options: YogaOptions) {
     batching: false,
     context: ({ viewer }) => requestContext(viewer),
     maskedErrors: { maskError: (error) => maskError(error, options.log, options.logSurprise) },
-    plugins: [
-      maxDepthPlugin({ n: MAX_DEPTH }) as Plugin,
-      maxAliasesPlugin({ n: MAX_ALIASES }) as Plugin,
-      maxTokensPlugin({ n: MAX_TOKENS }) as Plugin,
-    ],
+    plugins: limitPlugins(),
     graphiql: options.graphiql
       ? {
           title: 'Muster',

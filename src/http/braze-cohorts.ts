@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import {
   COHORT_ID_MAX_CHARACTERS,
   COHORT_NAME_MAX_CHARACTERS,
@@ -8,6 +7,7 @@ import {
 } from '../domain/cohorts/change.ts';
 import { fail, formatPath, type Path } from '../domain/errors.ts';
 import { type Alias, identityFault } from '../domain/users/identity.ts';
+import { parseIsoTime } from './iso-time.ts';
 
 // The Braze partner dialect. Source: Braze partner docs, cohort import; where they are silent, what public clients send.
 
@@ -47,12 +47,11 @@ export function parseBrazeName(body: Body): BrazeCohortName {
   const partnerCohortId = parseCohortId(body);
   const fault = cohortTextFault(body.name, COHORT_NAME_MAX_CHARACTERS);
   if (fault) throw fail('INVALID_INPUT', `name must be a non-empty string: it ${fault}.`, { path: ['name'] });
-  if (!isTime.safeParse(body.created_at).success)
+  const createdAt = parseIsoTime(body.created_at);
+  if (!createdAt)
     throw fail('INVALID_INPUT', 'created_at must be a valid time as an ISO-8601 string.', { path: ['created_at'] });
-  return { partnerCohortId, name: body.name as string, createdAt: new Date(body.created_at as string) };
+  return { partnerCohortId, name: body.name as string, createdAt };
 }
-
-const isTime = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);
 
 /** Reads `POST /partners/{partner}/cohorts/users`. Errors: INVALID_INPUT and LIMIT_EXCEEDED with the path. */
 export function parseBrazeUsers(body: Body): BrazeCohortUsers {

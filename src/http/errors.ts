@@ -65,13 +65,28 @@ function describe(thrown: unknown): object {
   if (!(thrown instanceof Error)) return { error: typeof thrown };
   // Drizzle puts the statement and its parameters into the message; the driver's error below it says what happened.
   const root = rootOf(thrown);
-  return { error: root.name, message: root.message, code: (root as { code?: unknown }).code, stack: stackOf(root) };
+  return { error: root.name, message: messageOf(root), code: codeOf(root), stack: stackOf(root) };
 }
 
 function rootOf(error: Error): Error {
   return error.cause instanceof Error ? rootOf(error.cause) : error;
 }
 
+function codeOf(error: Error): unknown {
+  return (error as { code?: unknown }).code;
+}
+
+/** What PostgreSQL says of data it cannot take (class 22), and what a JSON parser says of text, quotes that data: the quotes are cut out. */
+function messageOf(error: Error): string {
+  if (error.message.startsWith('Failed query:')) return 'A statement failed.';
+  const quotes = error instanceof SyntaxError || String(codeOf(error)).startsWith('22');
+  return quotes ? error.message.replace(/(["']).*\1/s, '$1…$1') : error.message;
+}
+
+/** Where it was thrown. The message stands before, over as many lines as it has. */
 function stackOf(error: Error): string | undefined {
-  return error.stack?.split('\n').slice(1).join('\n');
+  return error.stack
+    ?.split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n');
 }

@@ -3,7 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { Log } from '../domain/context.ts';
 import type { Domains } from '../domain/index.ts';
 import type { Authenticate, Viewer } from './auth.ts';
-import { logSurprise } from './errors.ts';
+import { toHttpError } from './errors.ts';
 import { mountHealth } from './health.ts';
 import { mountPartners } from './partners.ts';
 
@@ -40,15 +40,10 @@ export function createRouter(options: RouterOptions): Hono {
   );
   app.all('/graphql', async (c) => options.graphql(c.req.raw, await options.authenticate(c.req.raw)));
   app.notFound((c) => c.json({ message: `There is nothing at ${c.req.method} ${new URL(c.req.url).pathname}.` }, 404));
-  app.onError((error, c) =>
-    c.json(
-      graphqlError(
-        'INTERNAL',
-        `Something unexpected happened. The server's log has it as ${logSurprise(error, options.log)}.`,
-      ),
-      500,
-    ),
-  );
+  app.onError((error, c) => {
+    const { status, headers, code, message } = toHttpError(error, options.log);
+    return c.json(graphqlError(code, message), status as 500, headers);
+  });
   return app;
 }
 

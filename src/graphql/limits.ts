@@ -1,0 +1,43 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
+import { GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+
+/** Selections in selections. `edges` and `node` count like any other field, and so does `... on`. */
+const MAX_DEPTH = 20;
+const MAX_ALIASES = 50;
+/** Of the document; large inputs belong into variables. */
+const MAX_TOKENS = 5_000;
+/** Lists and objects in each other: the deepest filter there may be needs about 40. */
+const MAX_VARIABLE_DEPTH = 64;
+/** The most things one `nodes` call takes. */
+export const MAX_NODES = 1_000;
+
+/** What is looked at before anything is executed: the shape of the document, and how deep its variables go. */
+export function limitPlugins(): Plugin[] {
+  const onReject = [(_: unknown, error: GraphQLError) => refuse(error.message.replace(/^Syntax Error: /, ''))];
+  return [
+    { onParams: ({ params }) => checkVariables(params.variables) },
+    maxTokensPlugin({ n: MAX_TOKENS, onReject }) as Plugin,
+    maxDepthPlugin({ n: MAX_DEPTH, onReject }) as Plugin,
+    maxAliasesPlugin({ n: MAX_ALIASES, onReject }) as Plugin,
+  ];
+}
+
+/** Reading variables goes as deep as they do: what is deeper than anything could mean must not get that far. */
+function checkVariables(variables: unknown): void {
+  let level = [variables].filter(isNested);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_VARIABLE_DEPTH) refuse(`Variables nest at most ${MAX_VARIABLE_DEPTH} levels deep.`);
+    level = level.flatMap((value) => Object.values(value).filter(isNested));
+  }
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function refuse(message: string): never {
+  throw new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED', http: { status: 400 } } });
+}
