@@ -1,0 +1,92 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { importUsers } from '../../src/cli/import/import-users.ts';
+import { openRows } from '../../src/cli/import/open-rows.ts';
+import { openRefused } from '../../src/cli/import/refused.ts';
+import { createDomains } from '../../src/domain/index.ts';
+import { makeContext } from '../support/context.ts';
+import { openTestDatabase } from '../support/database.ts';
+import { muster, tempFolder } from './support.ts';
+
+test('muster users import: what is refused is written beside the file, mended there and imported', async () => {
+  const folder = await tempFolder();
+  const env = { MUSTER_DATA_DIR: join(folder, 'data') };
+  const file = join(folder, 'users.csv');
+  await writeFile(file, 'external_id,alias:crm,plan\nada,c1,pro\ngrace,c1,free\n,,nobody\njoan,,\n');
+
+  const first = await muster(['users', 'import', file], env);
+  expect(first).toMatchObject({ code: 0, stderr: '' });
+  expect(first.stdout).toMatch(/^users\.csv: 4 rows in .*: 2 created, 0 updated, 2 refused\.\n/);
+  const refusedFile = join(folder, 'users.refused.csv');
+  expect(first.stdout).toContain(refusedFile);
+  const refused = await readFile(refusedFile, 'utf8');
+  expect(refused.split('\n')).toEqual([
+    'refused_line,refused_reason,external_id,alias:crm,plan',
+    expect.stringMatching(/^3,.*alias.*,grace,c1,free$/),
+    expect.stringMatching(/^4,.*external id.*,,,nobody$/),
+    '',
+  ]);
+
+  await writeFile(refusedFile, refused.replace(',grace,c1,', ',grace,c2,').replace(',,,nobody', ',lin,,nobody'));
+  const second = await muster(['users', 'import', refusedFile], env);
+  expect(second.stdout).toMatch(/2 created, 0 updated, 0 refused/);
+  await expect(readFile(join(folder, 'users.refused.refused.csv'))).rejects.toThrow('ENOENT');
+
+  const again = await muster(['users', 'import', file, '--refused', join(folder, 'elsewhere')], env);
+  expect(again.stdout).toMatch(/0 created, 2 updated, 2 refused/);
+  expect(await readFile(join(folder, 'elsewhere'), 'utf8')).toContain('grace');
+});
+
+test.each([
+  [['missing.csv'], 'There is no file'],
+  [['users.txt'], 'ends in neither .csv nor .ndjson'],
+  [['users.csv'], 'needs a header'],
+  [['.', '--format', 'csv'], 'is a folder'],
+  [['users.csv', '--workspace', 'x'], 'Not the number of a workspace'],
+])('muster users import %j: one sentence, and nothing is opened', async ([name = '', ...rest], message) => {
+  const folder = await tempFolder();
+  await writeFile(join(folder, 'users.txt'), '');
+  await writeFile(join(folder, 'users.csv'), 'plan\npro\n');
+  const done = await muster(['users', 'import', join(folder, name), ...rest], {
+    MUSTER_DATA_DIR: join(folder, 'data'),
+  });
+  expect(done).toMatchObject({ code: 1, stdout: '' });
+  expect(done.stderr).toContain(message);
+  expect(done.stderr).not.toContain('    at ');
+  await expect(readFile(join(folder, 'data'))).rejects.toThrow('ENOENT');
+});
+
+test('an import of many batches counts every row, and one that is stopped says how far it came', async () => {
+  const database = await openTestDatabase('pglite');
+  try {
+    const ctx = await makeContext(database);
+    const { users } = createDomains(ctx).in(ctx.workspaceId);
+    const path = join(await tempFolder(), 'users.ndjson');
+    const lines = Array.from({ length: 5_000 }, (_, i) => (i % 100 === 99 ? '{}' : `{"externalId":"u${i % 4_000}"}`));
+    await writeFile(path, lines.join('\n'));
+
+    const run = async (signal: AbortSignal, onBatch: () => void) => {
+      const file = await openRows(path, undefined);
+      const refused = await openRefused(file.refusedPath, file);
+      const totals = await importUsers(file.rows, users, { refused, signal, onBatch });
+      await refused.close();
+      return totals;
+    };
+    expect(await run(new AbortController().signal, () => {})).toEqual({
+      rows: 5_000,
+      created: 3_960,
+      updated: 990,
+      refused: 50,
+      joined: 0,
+      line: 5_000,
+    });
+    expect(await users.countUsers()).toBe(3_960);
+    expect((await readFile(path.replace('.ndjson', '.refused.ndjson'), 'utf8')).trim().split('\n')).toHaveLength(50);
+
+    const stop = new AbortController();
+    expect(await run(stop.signal, () => stop.abort())).toMatchObject({ rows: 2_000, line: 2_000 });
+  } finally {
+    await database.close();
+  }
+});
