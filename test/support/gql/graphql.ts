@@ -4,6 +4,107 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** One alias: the pair is unique in the workspace, and a user has one name per label. */
+export type AliasInput = {
+  /** What kind of name it is, 1 to 512 bytes. */
+  readonly label: string;
+  /** The name, 1 to 512 bytes. */
+  readonly name: string;
+};
+
+/** What an API key may do. */
+export type ApiKeyScope =
+  /** `cohorts:read` */
+  | 'COHORTS_READ'
+  /** `cohorts:write` */
+  | 'COHORTS_WRITE'
+  /** `keys:manage` */
+  | 'KEYS_MANAGE'
+  /** `segments:read` */
+  | 'SEGMENTS_READ'
+  /** `segments:write` */
+  | 'SEGMENTS_WRITE'
+  /** `targeting:read` */
+  | 'TARGETING_READ'
+  /** `targeting:write` */
+  | 'TARGETING_WRITE'
+  /** `users:read` */
+  | 'USERS_READ'
+  /** `users:write` */
+  | 'USERS_WRITE';
+
+/** Changes to one cohort. */
+export type ApplyCohortChangesInput = {
+  /** In order: the last mention of a person wins. At most 10000 identifiers in all. */
+  readonly changes: ReadonlyArray<CohortChangeInput>;
+  /** Which. One that its partner id names is made if it is unknown. */
+  readonly cohort: CohortRef;
+  /** Names the cohort as well, at most 512 characters. */
+  readonly name?: string | null | undefined;
+};
+
+/** A segment to put away. */
+export type ArchiveSegmentInput = {
+  /** The segment. */
+  readonly id: string | number;
+};
+
+/** Identities to add to a cohort, or to remove from it. */
+export type CohortChangeInput = {
+  /** Aliases: match identified and anonymous users. */
+  readonly aliases?: ReadonlyArray<AliasInput> | null | undefined;
+  /** Device ids: match anonymous users only. */
+  readonly deviceIds?: ReadonlyArray<string> | null | undefined;
+  /** External ids: match identified users. */
+  readonly externalIds?: ReadonlyArray<string> | null | undefined;
+  /** Remove them instead. */
+  readonly remove?: boolean;
+};
+
+/** How a list of cohorts runs. */
+export type CohortOrder = {
+  /** Which way. */
+  readonly direction: OrderDirection;
+  /** By what. */
+  readonly field: CohortOrderField;
+};
+
+/** What to order cohorts by. */
+export type CohortOrderField =
+  /** The time of making. */
+  | 'CREATED_AT'
+  /** The name. */
+  | 'NAME';
+
+/** One cohort, named in exactly one way. */
+export type CohortRef =
+  {   /** The node id. */
+  readonly id: string | number; readonly name?: never; readonly partnerCohort?: never; }
+  |  { readonly id?: never;   /** The name, if only one cohort has it. */
+  readonly name: string; readonly partnerCohort?: never; }
+  |  { readonly id?: never; readonly name?: never;   /** The partner's id for it. */
+  readonly partnerCohort: PartnerCohortInput; };
+
+/** An API key to make. */
+export type CreateApiKeyInput = {
+  /** When it is to stop working. */
+  readonly expiresAt?: string | null | undefined;
+  /** For people, at most 200 characters. */
+  readonly name: string;
+  /** What it may do: at least one. */
+  readonly scopes: ReadonlyArray<ApiKeyScope>;
+};
+
+/** A segment to save. */
+export type CreateSegmentInput = {
+  /** At most 2000 characters. */
+  readonly description?: string | null | undefined;
+  /** Who is in it. */
+  readonly filter: SegmentFilterInput;
+  /** 1 to 200 characters, unique among live segments. */
+  readonly name: string;
+};
+
 /** What went wrong, for programs. The list only grows. */
 export type ErrorCode =
   /** The reference fits several things: use an id. */
@@ -41,6 +142,12 @@ export type GenerateDataImportKeyInput = {
   readonly partner: string;
 };
 
+/** A key to end at once. */
+export type InvalidateDataImportKeyInput = {
+  /** The key. */
+  readonly id: string | number;
+};
+
 /** Whether a key works. */
 export type KeyState =
   /** It works. */
@@ -52,19 +159,474 @@ export type KeyState =
   /** It has a successor, and works until the overlap ends. */
   | 'ROTATED';
 
+/** Which way a list runs. */
+export type OrderDirection =
+  /** Smallest or oldest first. */
+  | 'ASC'
+  /** Largest or newest first. */
+  | 'DESC';
+
+/** A condition on the cohorts of any partner: `{ partner: "mixpanel", ... }` is `mixpanel_cohorts`. */
+export type OtherPartnerCohortsFilterInput = {
+  /** The condition. */
+  readonly condition: PartnerCohortsFilterInput;
+  /** Whose cohorts. */
+  readonly partner: string;
+};
+
+/** A cohort as its partner calls it. */
+export type PartnerCohortInput = {
+  /** The cohort's id at the partner. */
+  readonly cohortId: string;
+  /** For example `amplitude`. */
+  readonly partner: string;
+};
+
+/** A condition on the cohorts of one partner, in exactly one way. */
+export type PartnerCohortsFilterInput =
+  {   /** `does_not_include_value`: is not in this cohort. Users in no cohort are not. */
+  readonly doesNotIncludeValue: CohortRef; readonly includesAllOf?: never; readonly includesAnyOf?: never; readonly includesNoneOf?: never; readonly includesValue?: never; }
+  |  { readonly doesNotIncludeValue?: never;   /** `includes_all_of`: is in every one; at most 256. */
+  readonly includesAllOf: ReadonlyArray<CohortRef>; readonly includesAnyOf?: never; readonly includesNoneOf?: never; readonly includesValue?: never; }
+  |  { readonly doesNotIncludeValue?: never; readonly includesAllOf?: never;   /** `includes_any_of`: is in at least one; at most 256. */
+  readonly includesAnyOf: ReadonlyArray<CohortRef>; readonly includesNoneOf?: never; readonly includesValue?: never; }
+  |  { readonly doesNotIncludeValue?: never; readonly includesAllOf?: never; readonly includesAnyOf?: never;   /** `includes_none_of`: is in none; at most 256. */
+  readonly includesNoneOf: ReadonlyArray<CohortRef>; readonly includesValue?: never; }
+  |  { readonly doesNotIncludeValue?: never; readonly includesAllOf?: never; readonly includesAnyOf?: never; readonly includesNoneOf?: never;   /** `includes_value`: is in this cohort. */
+  readonly includesValue: CohortRef; };
+
+/** A segment to bring back. */
+export type RestoreSegmentInput = {
+  /** The segment. */
+  readonly id: string | number;
+};
+
+/** A key to end at once. */
+export type RevokeApiKeyInput = {
+  /** The key. */
+  readonly id: string | number;
+};
+
+/** A key to replace. */
+export type RotateApiKeyInput = {
+  /** The key. */
+  readonly id: string | number;
+  /** How long the old key still works, 0 to 2,160 hours; 24 if nothing is said. */
+  readonly overlapHours?: number | null | undefined;
+};
+
+/** A key to replace. */
+export type RotateDataImportKeyInput = {
+  /** The key. */
+  readonly id: string | number;
+  /** How long the old key still works, 0 to 2,160 hours; 24 if nothing is said. */
+  readonly overlapHours?: number | null | undefined;
+};
+
+/** A filter over users, one field a node. At most 16 levels and 500 parts. */
+export type SegmentFilterInput =
+  {   /** Every one of these holds (AND). At least one. */
+  readonly all: ReadonlyArray<SegmentFilterInput>; readonly amplitudeCohorts?: never; readonly any?: never; readonly not?: never; readonly partnerCohorts?: never; }
+  |  { readonly all?: never;   /** `amplitude_cohorts`: cohorts that Amplitude sent. */
+  readonly amplitudeCohorts: PartnerCohortsFilterInput; readonly any?: never; readonly not?: never; readonly partnerCohorts?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never;   /** At least one of these holds (OR). At least one. */
+  readonly any: ReadonlyArray<SegmentFilterInput>; readonly not?: never; readonly partnerCohorts?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never;   /** This does not hold. Taken from everyone in the workspace. */
+  readonly not: SegmentFilterInput; readonly partnerCohorts?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly not?: never;   /** `<partner>_cohorts`: cohorts that another partner sent. */
+  readonly partnerCohorts: OtherPartnerCohortsFilterInput; };
+
+/** How a list of segments runs. */
+export type SegmentOrder = {
+  /** Which way. */
+  readonly direction: OrderDirection;
+  /** By what. */
+  readonly field: SegmentOrderField;
+};
+
+/** What to order segments by. */
+export type SegmentOrderField =
+  /** The time of making. */
+  | 'CREATED_AT'
+  /** The name. */
+  | 'NAME'
+  /** The time of the last change. */
+  | 'UPDATED_AT';
+
+/** One segment, named in exactly one way. */
+export type SegmentRef =
+  {   /** The node id; finds archived segments too. */
+  readonly id: string | number; readonly name?: never; }
+  |  { readonly id?: never;   /** The name of a live segment. */
+  readonly name: string; };
+
+/** Changes to a segment; what is left out stays. */
+export type UpdateSegmentInput = {
+  /** The new description; an empty one removes it. */
+  readonly description?: string | null | undefined;
+  /** The new filter. */
+  readonly filter?: SegmentFilterInput | null | undefined;
+  /** The segment. */
+  readonly id: string | number;
+  /** The new name. */
+  readonly name?: string | null | undefined;
+};
+
+/** Users to make or to update. */
+export type UpsertUsersInput = {
+  /** At most 10000, applied in order. */
+  readonly users: ReadonlyArray<UserInput>;
+};
+
+/** A user to make or to find, and what to add. At least one identity. */
+export type UserInput = {
+  /** Aliases to find them by or to add. */
+  readonly aliases?: ReadonlyArray<AliasInput> | null | undefined;
+  /** An object merged into the attributes; null removes one. At most 65,536 bytes. */
+  readonly attributes?: unknown;
+  /** Devices to find them by or to add; a device belongs to whoever named it last. */
+  readonly deviceIds?: ReadonlyArray<string> | null | undefined;
+  /** The external id, 1 to 512 bytes. It decides who is meant. */
+  readonly externalId?: string | null | undefined;
+};
+
+/** One user, named in exactly one way. */
+export type UserRef =
+  {   /** An alias. */
+  readonly alias: AliasInput; readonly deviceId?: never; readonly externalId?: never; readonly id?: never; }
+  |  { readonly alias?: never;   /** A device id: finds its owner, identified or not. */
+  readonly deviceId: string; readonly externalId?: never; readonly id?: never; }
+  |  { readonly alias?: never; readonly deviceId?: never;   /** The external id; one that was renamed still works. */
+  readonly externalId: string; readonly id?: never; }
+  |  { readonly alias?: never; readonly deviceId?: never; readonly externalId?: never;   /** The node id. */
+  readonly id: string | number; };
+
+type Fault_BusyError_Fragment = { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+type Fault_ConflictError_Fragment = { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+type Fault_ForbiddenError_Fragment = { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+type Fault_InvalidInputError_Fragment = { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+type Fault_ItemError_Fragment = { readonly __typename: 'ItemError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+type Fault_LimitExceededError_Fragment = { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+type Fault_NotFoundError_Fragment = { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+export type FaultFragment =
+  | Fault_BusyError_Fragment
+  | Fault_ConflictError_Fragment
+  | Fault_ForbiddenError_Fragment
+  | Fault_InvalidInputError_Fragment
+  | Fault_ItemError_Fragment
+  | Fault_LimitExceededError_Fragment
+  | Fault_NotFoundError_Fragment
+;
+
+export type ImportKeyFragment = { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null };
+
+export type AccessKeyFragment = { readonly id: string, readonly name: string | null, readonly scopes: ReadonlyArray<ApiKeyScope>, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null };
+
+export type WholeUserFragment = { readonly id: string, readonly externalId: string | null, readonly deviceIds: ReadonlyArray<string>, readonly isAnonymous: boolean, readonly attributes: unknown, readonly createdAt: string, readonly aliases: ReadonlyArray<{ readonly label: string, readonly name: string }> };
+
+export type WholeCohortFragment = { readonly id: string, readonly partner: string, readonly partnerCohortId: string, readonly name: string, readonly isNamed: boolean, readonly createdAt: string, readonly size: number };
+
+export type WholeSegmentFragment = { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number };
+
+export type WholePageFragment = { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null };
+
 export type GenerateKeyMutationVariables = Exact<{
   input: GenerateDataImportKeyInput;
 }>;
 
 
 export type GenerateKeyMutation = { readonly generateDataImportKey:
-    | { readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
-    | { readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
-    | { readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
-    | { readonly secret: string, readonly key: { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState } }
-    | { readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
-    | { readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
-    | { readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly secret: string, readonly key: { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type RotateKeyMutationVariables = Exact<{
+  input: RotateDataImportKeyInput;
+}>;
+
+
+export type RotateKeyMutation = { readonly rotateDataImportKey:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly secret: string, readonly key: { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+   };
+
+export type InvalidateKeyMutationVariables = Exact<{
+  input: InvalidateDataImportKeyInput;
+}>;
+
+
+export type InvalidateKeyMutation = { readonly invalidateDataImportKey:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly key: { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type ImportKeysQueryVariables = Exact<{
+  partner?: string | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type ImportKeysQuery = { readonly dataImportKeys: { readonly totalCount: number, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly nodes: ReadonlyArray<{ readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null }> } };
+
+export type CreateApiKeyMutationVariables = Exact<{
+  input: CreateApiKeyInput;
+}>;
+
+
+export type CreateApiKeyMutation = { readonly createApiKey:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly secret: string, readonly key: { readonly id: string, readonly name: string | null, readonly scopes: ReadonlyArray<ApiKeyScope>, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type RotateApiKeyMutationVariables = Exact<{
+  input: RotateApiKeyInput;
+}>;
+
+
+export type RotateApiKeyMutation = { readonly rotateApiKey:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly secret: string, readonly key: { readonly id: string, readonly name: string | null, readonly scopes: ReadonlyArray<ApiKeyScope>, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+   };
+
+export type RevokeApiKeyMutationVariables = Exact<{
+  input: RevokeApiKeyInput;
+}>;
+
+
+export type RevokeApiKeyMutation = { readonly revokeApiKey:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly key: { readonly id: string, readonly name: string | null, readonly scopes: ReadonlyArray<ApiKeyScope>, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+   };
+
+export type ApiKeysQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ApiKeysQuery = { readonly apiKeys: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string | null, readonly scopes: ReadonlyArray<ApiKeyScope>, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null }> } };
+
+export type UpsertUsersMutationVariables = Exact<{
+  input: UpsertUsersInput;
+}>;
+
+
+export type UpsertUsersMutation = { readonly upsertUsers:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly created: number, readonly updated: number, readonly joined: number, readonly users: ReadonlyArray<{ readonly id: string, readonly externalId: string | null, readonly deviceIds: ReadonlyArray<string>, readonly isAnonymous: boolean, readonly attributes: unknown, readonly createdAt: string, readonly aliases: ReadonlyArray<{ readonly label: string, readonly name: string }> }> }
+   };
+
+export type UserByQueryVariables = Exact<{
+  by: UserRef;
+}>;
+
+
+export type UserByQuery = { readonly user: { readonly id: string, readonly externalId: string | null, readonly deviceIds: ReadonlyArray<string>, readonly isAnonymous: boolean, readonly attributes: unknown, readonly createdAt: string, readonly aliases: ReadonlyArray<{ readonly label: string, readonly name: string }> } | null };
+
+export type UsersByQueryVariables = Exact<{
+  by: ReadonlyArray<UserRef> | UserRef;
+}>;
+
+
+export type UsersByQuery = { readonly users: ReadonlyArray<{ readonly id: string, readonly externalId: string | null, readonly deviceIds: ReadonlyArray<string>, readonly isAnonymous: boolean, readonly attributes: unknown, readonly createdAt: string, readonly aliases: ReadonlyArray<{ readonly label: string, readonly name: string }> } | null> };
+
+export type ApplyChangesMutationVariables = Exact<{
+  input: ApplyCohortChangesInput;
+}>;
+
+
+export type ApplyChangesMutation = { readonly applyCohortChanges:
+    | { readonly received: number, readonly matched: number, readonly added: number, readonly removed: number, readonly unchanged: number, readonly unmatched: number, readonly held: number, readonly ignored: number, readonly reasons: unknown, readonly cohort: { readonly id: string, readonly partner: string, readonly partnerCohortId: string, readonly name: string, readonly isNamed: boolean, readonly createdAt: string, readonly size: number } }
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type CohortByQueryVariables = Exact<{
+  by: CohortRef;
+}>;
+
+
+export type CohortByQuery = { readonly cohort: { readonly lastReceivedAt: string | null, readonly lastChangedAt: string | null, readonly id: string, readonly partner: string, readonly partnerCohortId: string, readonly name: string, readonly isNamed: boolean, readonly createdAt: string, readonly size: number } | null };
+
+export type CohortsQueryVariables = Exact<{
+  partner?: string | null | undefined;
+  search?: string | null | undefined;
+  orderBy?: CohortOrder | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type CohortsQuery = { readonly cohorts: { readonly totalCount: number, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly id: string, readonly name: string } }> } };
+
+export type CreateSegmentMutationVariables = Exact<{
+  input: CreateSegmentInput;
+}>;
+
+
+export type CreateSegmentMutation = { readonly createSegment:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type UpdateSegmentMutationVariables = Exact<{
+  input: UpdateSegmentInput;
+}>;
+
+
+export type UpdateSegmentMutation = { readonly updateSegment:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
+   };
+
+export type ArchiveSegmentMutationVariables = Exact<{
+  input: ArchiveSegmentInput;
+}>;
+
+
+export type ArchiveSegmentMutation = { readonly archiveSegment:
+    | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type RestoreSegmentMutationVariables = Exact<{
+  input: RestoreSegmentInput;
+}>;
+
+
+export type RestoreSegmentMutation = { readonly restoreSegment:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
+   };
+
+export type SegmentByQueryVariables = Exact<{
+  by: SegmentRef;
+}>;
+
+
+export type SegmentByQuery = { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } | null };
+
+export type SegmentsQueryVariables = Exact<{
+  search?: string | null | undefined;
+  includeArchived?: boolean;
+  orderBy?: SegmentOrder | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type SegmentsQuery = { readonly segments: { readonly totalCount: number, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly id: string, readonly name: string } }> } };
+
+export type MembersQueryVariables = Exact<{
+  by: SegmentRef;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type MembersQuery = { readonly segment: { readonly size: number, readonly users: { readonly totalCount: number, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly nodes: ReadonlyArray<{ readonly id: string, readonly externalId: string | null }> } } | null };
+
+export type PreviewQueryVariables = Exact<{
+  filter: SegmentFilterInput;
+}>;
+
+
+export type PreviewQuery = { readonly previewSegment:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly size: number, readonly users: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly externalId: string | null }> } }
+   };
+
+export type MembershipQueryVariables = Exact<{
+  users: ReadonlyArray<UserRef> | UserRef;
+  segments: ReadonlyArray<string | number> | string | number;
+}>;
+
+
+export type MembershipQuery = { readonly membership:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly memberships: ReadonlyArray<{ readonly segments: ReadonlyArray<boolean>, readonly user: { readonly id: string, readonly externalId: string | null } | null }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export class TypedDocumentString<TResult, TVariables>
@@ -85,25 +647,667 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-
+export const FaultFragmentDoc = new TypedDocumentString(`
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+    `, {"fragmentName":"Fault"}) as unknown as TypedDocumentString<FaultFragment, unknown>;
+export const ImportKeyFragmentDoc = new TypedDocumentString(`
+    fragment ImportKey on DataImportKey {
+  id
+  partner
+  name
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}
+    `, {"fragmentName":"ImportKey"}) as unknown as TypedDocumentString<ImportKeyFragment, unknown>;
+export const AccessKeyFragmentDoc = new TypedDocumentString(`
+    fragment AccessKey on ApiKey {
+  id
+  name
+  scopes
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}
+    `, {"fragmentName":"AccessKey"}) as unknown as TypedDocumentString<AccessKeyFragment, unknown>;
+export const WholeUserFragmentDoc = new TypedDocumentString(`
+    fragment WholeUser on User {
+  id
+  externalId
+  aliases {
+    label
+    name
+  }
+  deviceIds
+  isAnonymous
+  attributes
+  createdAt
+}
+    `, {"fragmentName":"WholeUser"}) as unknown as TypedDocumentString<WholeUserFragment, unknown>;
+export const WholeCohortFragmentDoc = new TypedDocumentString(`
+    fragment WholeCohort on Cohort {
+  id
+  partner
+  partnerCohortId
+  name
+  isNamed
+  createdAt
+  size
+}
+    `, {"fragmentName":"WholeCohort"}) as unknown as TypedDocumentString<WholeCohortFragment, unknown>;
+export const WholeSegmentFragmentDoc = new TypedDocumentString(`
+    fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}
+    `, {"fragmentName":"WholeSegment"}) as unknown as TypedDocumentString<WholeSegmentFragment, unknown>;
+export const WholePageFragmentDoc = new TypedDocumentString(`
+    fragment WholePage on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}
+    `, {"fragmentName":"WholePage"}) as unknown as TypedDocumentString<WholePageFragment, unknown>;
 export const GenerateKeyDocument = new TypedDocumentString(`
     mutation GenerateKey($input: GenerateDataImportKeyInput!) {
   generateDataImportKey(input: $input) {
     ... on GenerateDataImportKeySuccess {
       secret
       key {
-        id
-        partner
-        name
-        prefix
-        state
+        ...ImportKey
       }
     }
-    ... on Error {
-      code
-      message
-      path
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment ImportKey on DataImportKey {
+  id
+  partner
+  name
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}`) as unknown as TypedDocumentString<GenerateKeyMutation, GenerateKeyMutationVariables>;
+export const RotateKeyDocument = new TypedDocumentString(`
+    mutation RotateKey($input: RotateDataImportKeyInput!) {
+  rotateDataImportKey(input: $input) {
+    ... on RotateDataImportKeySuccess {
+      secret
+      key {
+        ...ImportKey
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment ImportKey on DataImportKey {
+  id
+  partner
+  name
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}`) as unknown as TypedDocumentString<RotateKeyMutation, RotateKeyMutationVariables>;
+export const InvalidateKeyDocument = new TypedDocumentString(`
+    mutation InvalidateKey($input: InvalidateDataImportKeyInput!) {
+  invalidateDataImportKey(input: $input) {
+    ... on InvalidateDataImportKeySuccess {
+      key {
+        ...ImportKey
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment ImportKey on DataImportKey {
+  id
+  partner
+  name
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}`) as unknown as TypedDocumentString<InvalidateKeyMutation, InvalidateKeyMutationVariables>;
+export const ImportKeysDocument = new TypedDocumentString(`
+    query ImportKeys($partner: String, $first: Int, $after: String, $last: Int, $before: String) {
+  dataImportKeys(
+    partner: $partner
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    totalCount
+    pageInfo {
+      ...WholePage
+    }
+    nodes {
+      ...ImportKey
     }
   }
 }
-    `) as unknown as TypedDocumentString<GenerateKeyMutation, GenerateKeyMutationVariables>;
+    fragment ImportKey on DataImportKey {
+  id
+  partner
+  name
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}
+fragment WholePage on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}`) as unknown as TypedDocumentString<ImportKeysQuery, ImportKeysQueryVariables>;
+export const CreateApiKeyDocument = new TypedDocumentString(`
+    mutation CreateApiKey($input: CreateApiKeyInput!) {
+  createApiKey(input: $input) {
+    ... on CreateApiKeySuccess {
+      secret
+      key {
+        ...AccessKey
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment AccessKey on ApiKey {
+  id
+  name
+  scopes
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}`) as unknown as TypedDocumentString<CreateApiKeyMutation, CreateApiKeyMutationVariables>;
+export const RotateApiKeyDocument = new TypedDocumentString(`
+    mutation RotateApiKey($input: RotateApiKeyInput!) {
+  rotateApiKey(input: $input) {
+    ... on RotateApiKeySuccess {
+      secret
+      key {
+        ...AccessKey
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment AccessKey on ApiKey {
+  id
+  name
+  scopes
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}`) as unknown as TypedDocumentString<RotateApiKeyMutation, RotateApiKeyMutationVariables>;
+export const RevokeApiKeyDocument = new TypedDocumentString(`
+    mutation RevokeApiKey($input: RevokeApiKeyInput!) {
+  revokeApiKey(input: $input) {
+    ... on RevokeApiKeySuccess {
+      key {
+        ...AccessKey
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment AccessKey on ApiKey {
+  id
+  name
+  scopes
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
+export const ApiKeysDocument = new TypedDocumentString(`
+    query ApiKeys {
+  apiKeys {
+    totalCount
+    nodes {
+      ...AccessKey
+    }
+  }
+}
+    fragment AccessKey on ApiKey {
+  id
+  name
+  scopes
+  prefix
+  state
+  createdAt
+  lastUsedAt
+  expiresAt
+}`) as unknown as TypedDocumentString<ApiKeysQuery, ApiKeysQueryVariables>;
+export const UpsertUsersDocument = new TypedDocumentString(`
+    mutation UpsertUsers($input: UpsertUsersInput!) {
+  upsertUsers(input: $input) {
+    ... on UpsertUsersSuccess {
+      created
+      updated
+      joined
+      users {
+        ...WholeUser
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeUser on User {
+  id
+  externalId
+  aliases {
+    label
+    name
+  }
+  deviceIds
+  isAnonymous
+  attributes
+  createdAt
+}`) as unknown as TypedDocumentString<UpsertUsersMutation, UpsertUsersMutationVariables>;
+export const UserByDocument = new TypedDocumentString(`
+    query UserBy($by: UserRef!) {
+  user(by: $by) {
+    ...WholeUser
+  }
+}
+    fragment WholeUser on User {
+  id
+  externalId
+  aliases {
+    label
+    name
+  }
+  deviceIds
+  isAnonymous
+  attributes
+  createdAt
+}`) as unknown as TypedDocumentString<UserByQuery, UserByQueryVariables>;
+export const UsersByDocument = new TypedDocumentString(`
+    query UsersBy($by: [UserRef!]!) {
+  users(by: $by) {
+    ...WholeUser
+  }
+}
+    fragment WholeUser on User {
+  id
+  externalId
+  aliases {
+    label
+    name
+  }
+  deviceIds
+  isAnonymous
+  attributes
+  createdAt
+}`) as unknown as TypedDocumentString<UsersByQuery, UsersByQueryVariables>;
+export const ApplyChangesDocument = new TypedDocumentString(`
+    mutation ApplyChanges($input: ApplyCohortChangesInput!) {
+  applyCohortChanges(input: $input) {
+    ... on ApplyCohortChangesSuccess {
+      cohort {
+        ...WholeCohort
+      }
+      received
+      matched
+      added
+      removed
+      unchanged
+      unmatched
+      held
+      ignored
+      reasons
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeCohort on Cohort {
+  id
+  partner
+  partnerCohortId
+  name
+  isNamed
+  createdAt
+  size
+}`) as unknown as TypedDocumentString<ApplyChangesMutation, ApplyChangesMutationVariables>;
+export const CohortByDocument = new TypedDocumentString(`
+    query CohortBy($by: CohortRef!) {
+  cohort(by: $by) {
+    ...WholeCohort
+    lastReceivedAt
+    lastChangedAt
+  }
+}
+    fragment WholeCohort on Cohort {
+  id
+  partner
+  partnerCohortId
+  name
+  isNamed
+  createdAt
+  size
+}`) as unknown as TypedDocumentString<CohortByQuery, CohortByQueryVariables>;
+export const CohortsDocument = new TypedDocumentString(`
+    query Cohorts($partner: String, $search: String, $orderBy: CohortOrder, $first: Int, $after: String, $last: Int, $before: String) {
+  cohorts(
+    partner: $partner
+    search: $search
+    orderBy: $orderBy
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    totalCount
+    pageInfo {
+      ...WholePage
+    }
+    edges {
+      cursor
+      node {
+        id
+        name
+      }
+    }
+  }
+}
+    fragment WholePage on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}`) as unknown as TypedDocumentString<CohortsQuery, CohortsQueryVariables>;
+export const CreateSegmentDocument = new TypedDocumentString(`
+    mutation CreateSegment($input: CreateSegmentInput!) {
+  createSegment(input: $input) {
+    ... on CreateSegmentSuccess {
+      segment {
+        ...WholeSegment
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}`) as unknown as TypedDocumentString<CreateSegmentMutation, CreateSegmentMutationVariables>;
+export const UpdateSegmentDocument = new TypedDocumentString(`
+    mutation UpdateSegment($input: UpdateSegmentInput!) {
+  updateSegment(input: $input) {
+    ... on UpdateSegmentSuccess {
+      segment {
+        ...WholeSegment
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}`) as unknown as TypedDocumentString<UpdateSegmentMutation, UpdateSegmentMutationVariables>;
+export const ArchiveSegmentDocument = new TypedDocumentString(`
+    mutation ArchiveSegment($input: ArchiveSegmentInput!) {
+  archiveSegment(input: $input) {
+    ... on ArchiveSegmentSuccess {
+      segment {
+        ...WholeSegment
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}`) as unknown as TypedDocumentString<ArchiveSegmentMutation, ArchiveSegmentMutationVariables>;
+export const RestoreSegmentDocument = new TypedDocumentString(`
+    mutation RestoreSegment($input: RestoreSegmentInput!) {
+  restoreSegment(input: $input) {
+    ... on RestoreSegmentSuccess {
+      segment {
+        ...WholeSegment
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}`) as unknown as TypedDocumentString<RestoreSegmentMutation, RestoreSegmentMutationVariables>;
+export const SegmentByDocument = new TypedDocumentString(`
+    query SegmentBy($by: SegmentRef!) {
+  segment(by: $by) {
+    ...WholeSegment
+  }
+}
+    fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}`) as unknown as TypedDocumentString<SegmentByQuery, SegmentByQueryVariables>;
+export const SegmentsDocument = new TypedDocumentString(`
+    query Segments($search: String, $includeArchived: Boolean! = false, $orderBy: SegmentOrder, $first: Int, $after: String, $last: Int, $before: String) {
+  segments(
+    search: $search
+    includeArchived: $includeArchived
+    orderBy: $orderBy
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    totalCount
+    pageInfo {
+      ...WholePage
+    }
+    edges {
+      cursor
+      node {
+        id
+        name
+      }
+    }
+  }
+}
+    fragment WholePage on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}`) as unknown as TypedDocumentString<SegmentsQuery, SegmentsQueryVariables>;
+export const MembersDocument = new TypedDocumentString(`
+    query Members($by: SegmentRef!, $first: Int, $after: String, $last: Int, $before: String) {
+  segment(by: $by) {
+    size
+    users(first: $first, after: $after, last: $last, before: $before) {
+      totalCount
+      pageInfo {
+        ...WholePage
+      }
+      nodes {
+        id
+        externalId
+      }
+    }
+  }
+}
+    fragment WholePage on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}`) as unknown as TypedDocumentString<MembersQuery, MembersQueryVariables>;
+export const PreviewDocument = new TypedDocumentString(`
+    query Preview($filter: SegmentFilterInput!) {
+  previewSegment(filter: $filter) {
+    ... on SegmentPreview {
+      size
+      users {
+        totalCount
+        nodes {
+          externalId
+        }
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}`) as unknown as TypedDocumentString<PreviewQuery, PreviewQueryVariables>;
+export const MembershipDocument = new TypedDocumentString(`
+    query Membership($users: [UserRef!]!, $segments: [ID!]!) {
+  membership(users: $users, segments: $segments) {
+    ... on MembershipSuccess {
+      memberships {
+        user {
+          id
+          externalId
+        }
+        segments
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}`) as unknown as TypedDocumentString<MembershipQuery, MembershipQueryVariables>;
