@@ -28,19 +28,21 @@ export async function measureIngest(
   const api = connect(server.url, 1, { authorization: `Bearer ${server.apiKey}` });
   const secret = await importKey(api);
   const out: IngestFigures[] = [];
-  const run = async (name: string, cohort: string, bodies: readonly string[], expected: () => Promise<number>) => {
+  const run = async (name: string, bodies: readonly string[], expected: () => Promise<number>) => {
     const figures = await drive(server, bodies, options.connections);
     const size = await sizeOf(api, cohort);
     out.push({ name, ...figures, correct: size === (await expected()) });
   };
-  const warm = bodiesOf(secret, 'warm', options.users, 40, 1);
+  // A cohort of its own a call: the figures of one number of connections must not start from another's members.
+  const cohort = `bench-${options.connections}-${Date.now()}`;
+  const warm = bodiesOf(secret, `warm-${cohort}`, options.users, 60, 1);
   await drive(server, warm.bodies, options.connections);
 
-  const first = bodiesOf(secret, 'bench-1', options.users, options.requests, 2);
-  await run('first sync', 'bench-1', first.bodies, async () => first.distinct);
-  await run('the same again', 'bench-1', first.bodies, async () => first.distinct);
-  const diff = diffsOf(secret, 'bench-1', first.users, options.users, Math.ceil(options.requests / 2));
-  await run('differences, half adds, half removes', 'bench-1', diff.bodies, async () => diff.distinct);
+  const first = bodiesOf(secret, cohort, options.users, options.requests, 2);
+  await run('first sync', first.bodies, async () => first.distinct);
+  await run('the same again', first.bodies, async () => first.distinct);
+  const diff = diffsOf(secret, cohort, first.users, options.users, Math.ceil(options.requests / 2));
+  await run('differences, half adds, half removes', diff.bodies, async () => diff.distinct);
   if (databaseUrl) await checkLedger(databaseUrl);
   api.close();
   return out;
@@ -151,6 +153,15 @@ async function checkLedger(databaseUrl: string): Promise<void> {
   await database.close();
   if (row?.wrong !== 0) throw new Error('The ledger and the bits disagree.');
 }
+
+export const INGEST_HEAD = [
+  'requests of 1,000 identifiers',
+  'identifiers/s',
+  'p50 ms',
+  'p99 ms',
+  'server CPU µs/id',
+  'counts right',
+];
 
 export function ingestRows(figures: readonly IngestFigures[]): string[][] {
   return figures.map((f) => [

@@ -142,7 +142,6 @@ CREATE TABLE "workspaces" (
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
-ALTER TABLE "batches" ADD CONSTRAINT "batches_workspace_id_cohort_id_cohorts_workspace_id_id_fk" FOREIGN KEY ("workspace_id","cohort_id") REFERENCES "public"."cohorts"("workspace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "segment_cohorts" ADD CONSTRAINT "segment_cohorts_workspace_id_segment_id_segments_workspace_id_id_fk" FOREIGN KEY ("workspace_id","segment_id") REFERENCES "public"."segments"("workspace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "identities" ADD CONSTRAINT "identities_workspace_id_user_id_users_workspace_id_id_fk" FOREIGN KEY ("workspace_id","user_id") REFERENCES "public"."users"("workspace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "pending_members" ADD CONSTRAINT "pending_members_workspace_id_kind_label_value_identities_workspace_id_kind_label_value_fk" FOREIGN KEY ("workspace_id","kind","label","value") REFERENCES "public"."identities"("workspace_id","kind","label","value") ON DELETE no action ON UPDATE no action;--> statement-breakpoint

@@ -96,6 +96,25 @@ export async function queryRows<Row>(db: Db, statement: SQL): Promise<Row[]> {
   return (Array.isArray(result) ? result : (result as { rows: Row[] }).rows) as Row[];
 }
 
+/** What Drizzle keeps inside a database: how it turns a statement into text, and how it runs text under a name. */
+interface Inside {
+  readonly dialect: { sqlToQuery(statement: SQL): { sql: string; params: unknown[] } };
+  readonly session: {
+    prepareQuery(query: object, fields: undefined, name: string, isArray: boolean): { execute(): Promise<unknown> };
+  };
+}
+
+/**
+ * As `queryRows`, but prepared once a connection: for the statements of busy paths, whose text is always the same. postgres.js asks the
+ * server about parameters before each statement that is not prepared, which is a second round trip; Drizzle offers prepared statements
+ * for what its builder made only, hence the look inside. A text that varies without bound must not come here: each would stay prepared.
+ */
+export async function queryPrepared<Row>(db: Db, statement: SQL): Promise<Row[]> {
+  const { dialect, session } = db as unknown as Inside;
+  const result = await session.prepareQuery(dialect.sqlToQuery(statement), undefined, 'prepared', false).execute();
+  return (Array.isArray(result) ? result : (result as { rows: Row[] }).rows) as Row[];
+}
+
 /** The PostgreSQL error code (`40P01`, `23505` ...) of a failed statement, whichever driver ran it; null for anything else. */
 export function postgresCode(error: unknown): string | null {
   for (let e = error; e instanceof Error; e = e.cause) {

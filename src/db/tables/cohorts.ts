@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
-  foreignKey,
   index,
   integer,
   jsonb,
@@ -84,7 +83,7 @@ export const batches = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.workspaceId, t.id] }),
-    foreignKey({ columns: [t.workspaceId, t.cohortId], foreignColumns: [cohorts.workspaceId, cohorts.id] }),
+    // No foreign key to the cohort: whoever appends holds its row, a cohort is never deleted, and the check would cost as much as the insert.
     // serves: the batches of a cohort, newest first, and when it last received one
     index('batches_by_cohort').on(t.workspaceId, t.cohortId, t.id),
     // serves: when a cohort last changed

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { queryRows } from '../../db/client.ts';
+import { queryPrepared } from '../../db/client.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
 import { isWorking, type Key, keyColumn, readKeyColumn } from '../keys/key.ts';
@@ -63,7 +63,7 @@ export async function applyChanges(ctx: Ctx, command: CohortChanges): Promise<Ou
 /** One round trip: is the key good, which cohort is it, what do the identities mean, and what is the policy. */
 async function lookUp(ctx: Ctx, command: CohortChanges, lists: IdentityLists) {
   const hash = command.source.presentedHash;
-  const [row] = await queryRows<
+  const [row] = await queryPrepared<
     ResolvedRow & { key: string | null; epoch: number; policy: UnknownIdentityPolicy; cohort: string | null }
   >(
     ctx.db,
@@ -113,7 +113,8 @@ async function applyGroup(group: readonly Prepared[]): Promise<Outcome[]> {
     const epoch = await lockWorkspace(tx, group);
     let cohort = group.find((p) => p.cohort)?.cohort ?? (await ensureCohort(tx, command));
     const folded = await settle(tx, group, epoch);
-    await tx.db.execute(
+    await queryPrepared(
+      tx.db,
       sql`/* lockCohort */ select 1 from cohorts where workspace_id = ${tx.workspaceId}::int and id = ${cohort.id}::int for no key update`,
     );
     const transitions: Transitions[] = [];
@@ -141,7 +142,7 @@ async function applyGroup(group: readonly Prepared[]): Promise<Outcome[]> {
  */
 async function lockWorkspace(tx: Ctx, group: readonly Prepared[]): Promise<number> {
   const creates = group.some((p) => p.policy === 'CREATE' || !p.cohort);
-  const [row] = await queryRows<{ epoch: number }>(
+  const [row] = await queryPrepared<{ epoch: number }>(
     tx.db,
     sql`/* lockWorkspace */ select identity_epoch::int as epoch, set_config('lock_timeout', ${`${PATIENCE_MS}ms`}, true) as patience
       from workspaces where id = ${tx.workspaceId}::int ${creates ? sql`for no key update` : sql`for key share`}`,

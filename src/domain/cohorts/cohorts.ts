@@ -1,5 +1,5 @@
-import { and, asc, desc, eq, ilike, inArray, type SQL, sql } from 'drizzle-orm';
-import { intArray, queryRows } from '../../db/client.ts';
+import { and, asc, desc, eq, ilike, type SQL, sql } from 'drizzle-orm';
+import { intArray, queryRows, textArray } from '../../db/client.ts';
 import { cohorts } from '../../db/tables/cohorts.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
@@ -63,10 +63,11 @@ export async function findCohorts(
   const names = refs.flatMap((r) => ('name' in r ? [r.name] : []));
   const theirs = refs.flatMap((r) => ('partnerCohort' in r ? [r.partnerCohort] : []));
   const either: SQL[] = [];
-  if (ids.length > 0) either.push(inArray(cohorts.id, ids));
-  if (names.length > 0) either.push(inArray(cohorts.name, names));
-  for (const t of theirs)
-    either.push(sql`(${cohorts.partner} = ${t.partner} and ${cohorts.partnerCohortId} = ${t.cohortId})`);
+  if (ids.length > 0) either.push(sql`${cohorts.id} = any(${intArray(ids)})`);
+  if (names.length > 0) either.push(sql`${cohorts.name} = any(${textArray(names)})`);
+  if (theirs.length > 0)
+    either.push(sql`(${cohorts.partner}, ${cohorts.partnerCohortId}) in (select * from
+      unnest(${textArray(theirs.map((t) => t.partner))}, ${textArray(theirs.map((t) => t.cohortId))}))`);
   const rows = await ctx.db
     .select(cohortColumns)
     .from(cohorts)
@@ -76,7 +77,9 @@ export async function findCohorts(
         partner === undefined ? undefined : eq(cohorts.partner, partner),
         sql`(${sql.join(either, sql` or `)})`,
       ),
-    );
+    )
+    .prepare('findCohorts')
+    .execute();
   return refs.map((ref, i) => pick(rows, ref, i));
 }
 
@@ -100,7 +103,9 @@ export async function cohortsByIds(ctx: Ctx, ids: readonly number[]): Promise<Ma
   const rows = await ctx.db
     .select(cohortColumns)
     .from(cohorts)
-    .where(and(eq(cohorts.workspaceId, ctx.workspaceId), inArray(cohorts.id, [...ids])));
+    .where(and(eq(cohorts.workspaceId, ctx.workspaceId), sql`${cohorts.id} = any(${intArray(ids)})`))
+    .prepare('cohortsByIds')
+    .execute();
   return new Map(rows.map((row) => [row.id, row]));
 }
 

@@ -142,7 +142,9 @@ export async function verifyHash(ctx: Ctx, hash: string): Promise<Key | null> {
   const [row] = await ctx.db
     .select()
     .from(keys)
-    .where(and(eq(keys.workspaceId, ctx.workspaceId), eq(keys.hash, hash)));
+    .where(and(eq(keys.workspaceId, ctx.workspaceId), eq(keys.hash, hash)))
+    .prepare('verifyHash')
+    .execute();
   if (!row) return null;
   const key = toKey(row, ctx.now());
   return isWorking(key) ? key : null;

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { intArray, queryRows } from '../../db/client.ts';
+import { intArray, queryPrepared } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 
 /** Stands for the library and the command line where a key id is asked for. */
@@ -41,7 +41,7 @@ export interface Transitions {
 export async function appendBatches(ctx: Ctx, batches: readonly Batch[]): Promise<Transitions[]> {
   const { changes, owners } = flatten(batches);
   const now = ctx.now().toISOString();
-  const rows = await queryRows<{ batch: number; added: number; removed: number }>(
+  const rows = await queryPrepared<{ batch: number; added: number; removed: number }>(
     ctx.db,
     sql`/* appendBatches */ with b as materialized (
       select * from jsonb_to_recordset(${JSON.stringify(batches.map(toRow))}::text::jsonb) as b(
@@ -80,7 +80,8 @@ export interface Flip {
 export async function flipBits(ctx: Ctx, sets: readonly Flip[]): Promise<void> {
   const { changes, owners } = flatten(sets);
   if (changes.length === 0) return;
-  await ctx.db.execute(
+  await queryPrepared(
+    ctx.db,
     sql`/* flipBits */ with b as materialized (select * from unnest(${intArray(sets.map((_, n) => n))}, ${intArray(sets.map((f) => f.cohortId))}) as b(n, cohort_id)),
       ${flips(ctx.workspaceId, changes, owners)} select 1`,
   );

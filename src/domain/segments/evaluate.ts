@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
-import { intArray, queryRows } from '../../db/client.ts';
+import { intArray, queryPrepared, queryRows } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { BLOCK_SHIFT, parseIntArray, RESERVED, usersOfBlock, usersOfBlockDescending } from '../membership/bits.ts';
 import { type Page, type PageArgs, parsePage, toPage } from '../page.ts';
-import { compile } from './compile.ts';
+import { compile, int } from './compile.ts';
 import { cohortsOf, type Filter } from './filter.ts';
 import { matches } from './matches.ts';
 
@@ -29,7 +29,7 @@ export async function countMembers(ctx: Ctx, filters: readonly Filter[]): Promis
 
 /** How many users each cohort has, exactly; cohorts without members are missing. One statement. */
 export async function countCohortMembers(ctx: Ctx, cohortIds: readonly number[]): Promise<Map<number, number>> {
-  const rows = await queryRows<{ id: number; n: number }>(
+  const rows = await queryPrepared<{ id: number; n: number }>(
     ctx.db,
     sql`/* countCohortMembers */ select cohort_id as id, sum(bit_count(bits))::int as n from membership_blocks
       where workspace_id = ${ctx.workspaceId}::int and cohort_id = any(${intArray(cohortIds)}) group by cohort_id`,
@@ -77,14 +77,14 @@ async function readWindow(
   size: number,
   isForward: boolean,
 ): Promise<Window> {
-  const top = sql`(select max(t.block) from membership_blocks t where t.workspace_id = ${ctx.workspaceId}::int and t.cohort_id = ${RESERVED.everyone}::int)`;
+  const top = sql`(select max(t.block) from membership_blocks t where t.workspace_id = ${int(ctx.workspaceId)} and t.cohort_id = ${int(RESERVED.everyone)})`;
   // Backward from the end, the end is known to the database only.
-  const high = edge === null ? top : sql`${(edge - 1) >> BLOCK_SHIFT}::int`;
+  const high = edge === null ? top : sql`${int((edge - 1) >> BLOCK_SHIFT)}`;
   const low = isForward && edge !== null ? edge >> BLOCK_SHIFT : null;
   const range =
     low !== null
-      ? sql`m.block between ${low}::int and ${low + size - 1}::int`
-      : sql`m.block between ${high} - ${size - 1}::int and ${high}`;
+      ? sql`m.block between ${int(low)} and ${int(low + size - 1)}`
+      : sql`m.block between ${high} - ${int(size - 1)} and ${high}`;
   const rows = await queryRows<{ block: number | null; bits: string | null; top: number | null; high: number | null }>(
     ctx.db,
     sql`/* pageMembers */ select b.block, b.w0::text as bits, ${top} as top, ${low !== null ? sql`0` : high} as high
@@ -124,7 +124,7 @@ async function cohortsAmong(
   cohorts: readonly number[],
 ): Promise<Map<number, Set<number>>> {
   if (userIds.length === 0 || cohorts.length === 0) return new Map();
-  const rows = await queryRows<{ id: number; cohorts: string }>(
+  const rows = await queryPrepared<{ id: number; cohorts: string }>(
     ctx.db,
     sql`/* cohortsAmong */ select u.id, array_agg(m.cohort_id)::text as cohorts from unnest(${intArray([...new Set(userIds)])}) as u(id)
       join membership_blocks m on m.workspace_id = ${ctx.workspaceId}::int and m.cohort_id = any(${intArray(cohorts)})

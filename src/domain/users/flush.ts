@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { intArray, queryRows, textArray } from '../../db/client.ts';
+import { intArray, queryPrepared, textArray } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { RESERVED } from '../membership/bits.ts';
 import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
@@ -46,17 +46,26 @@ export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
 /** Where imports under way must notice, waits for them to commit and makes later ones look up again. */
 async function settleWorkspace(tx: Ctx, roster: Roster): Promise<void> {
   if (roster.unsettles)
-    await tx.db.execute(sql`/* unsettle */ select 1 from workspaces where id = ${tx.workspaceId}::int for update`);
-  await tx.db.execute(sql`/* settleWorkspace */ update workspaces set next_user_id = ${roster.nextId}::int,
-    identity_epoch = identity_epoch + ${roster.unsettles ? 1 : 0}::int where id = ${tx.workspaceId}::int`);
+    await queryPrepared(
+      tx.db,
+      sql`/* unsettle */ select 1 from workspaces where id = ${tx.workspaceId}::int for update`,
+    );
+  await queryPrepared(
+    tx.db,
+    sql`/* settleWorkspace */ update workspaces set next_user_id = ${roster.nextId}::int,
+    identity_epoch = identity_epoch + ${roster.unsettles ? 1 : 0}::int where id = ${tx.workspaceId}::int`,
+  );
 }
 
 async function insertUsers(tx: Ctx, people: readonly Person[]): Promise<void> {
   if (people.length === 0) return;
-  await tx.db.execute(sql`/* insertUsers */ insert into users (workspace_id, id, is_identified, attributes, created_at)
+  await queryPrepared(
+    tx.db,
+    sql`/* insertUsers */ insert into users (workspace_id, id, is_identified, attributes, created_at)
     select ${tx.workspaceId}::int, id, identified = 1, attributes::jsonb, ${tx.now().toISOString()}::timestamptz
     from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
-      ${textArray(people.map((p) => JSON.stringify(split(p.patch).set)))}) as u(id, identified, attributes)`);
+      ${textArray(people.map((p) => JSON.stringify(split(p.patch).set)))}) as u(id, identified, attributes)`,
+  );
 }
 
 /** Nobody else adds or moves identities now; an import may have just held one of these, and is met on the primary key. */
@@ -65,26 +74,35 @@ async function writeIdentities(tx: Ctx, roster: Roster): Promise<void> {
   const owned = changes.filter((c) => c.person !== null);
   const lost = changes.filter((c) => c.person === null).map((c) => c.identity);
   if (owned.length > 0)
-    await tx.db.execute(sql`/* writeIdentities */ insert into identities (workspace_id, kind, label, value, user_id, is_deprecated)
+    await queryPrepared(
+      tx.db,
+      sql`/* writeIdentities */ insert into identities (workspace_id, kind, label, value, user_id, is_deprecated)
       select ${tx.workspaceId}::int, w.k, w.l, w.v, w.u, w.d = 1
       from unnest(${intArray(owned.map((c) => c.identity.kind))}::smallint[], ${textArray(owned.map((c) => c.identity.label))},
         ${textArray(owned.map((c) => c.identity.value))}, ${intArray(owned.map((c) => c.person?.id ?? 0))},
         ${intArray(owned.map((c) => (c.isDeprecated ? 1 : 0)))}) as w(k, l, v, u, d) order by w.k, w.l, w.v
-      on conflict (workspace_id, kind, label, value) do update set user_id = excluded.user_id, is_deprecated = excluded.is_deprecated`);
+      on conflict (workspace_id, kind, label, value) do update set user_id = excluded.user_id, is_deprecated = excluded.is_deprecated`,
+    );
   if (lost.length > 0)
-    await tx.db.execute(sql`/* loseIdentities */ delete from identities i using ${table(lost)}
-      where i.workspace_id = ${tx.workspaceId}::int and i.kind = w.k and i.label = w.l and i.value = w.v`);
+    await queryPrepared(
+      tx.db,
+      sql`/* loseIdentities */ delete from identities i using ${table(lost)}
+      where i.workspace_id = ${tx.workspaceId}::int and i.kind = w.k and i.label = w.l and i.value = w.v`,
+    );
 }
 
 async function updateUsers(tx: Ctx, people: readonly Person[]): Promise<void> {
   if (people.length === 0) return;
   const patches = people.map((p) => split(p.patch));
-  await tx.db.execute(sql`/* updateUsers */ update users u set is_identified = w.identified = 1,
+  await queryPrepared(
+    tx.db,
+    sql`/* updateUsers */ update users u set is_identified = w.identified = 1,
       attributes = (u.attributes || w.set::jsonb) - array(select jsonb_array_elements_text(w.removed::jsonb))
     from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
       ${textArray(patches.map((p) => JSON.stringify(p.set)))}, ${textArray(patches.map((p) => JSON.stringify(p.removed)))})
       as w(id, identified, set, removed)
-    where u.workspace_id = ${tx.workspaceId}::int and u.id = w.id`);
+    where u.workspace_id = ${tx.workspaceId}::int and u.id = w.id`,
+  );
 }
 
 /** What a patch sets and which attributes it removes. */
@@ -99,7 +117,7 @@ function split(patch: Attributes | null): { set: Attributes; removed: string[] }
 async function joinPending(tx: Ctx, roster: Roster): Promise<Joined> {
   const named = roster.changes().filter((c) => c.person !== null);
   if (named.length === 0) return { joined: 0, dropped: 0 };
-  const rows = await queryRows<{ n: number; cohort_id: number }>(
+  const rows = await queryPrepared<{ n: number; cohort_id: number }>(
     tx.db,
     sql`/* joinPending */ delete from pending_members p
       using unnest(${intArray(named.map((c) => c.identity.kind))}::smallint[], ${textArray(named.map((c) => c.identity.label))},
@@ -129,8 +147,11 @@ async function joinPending(tx: Ctx, roster: Roster): Promise<Joined> {
 
 async function lockCohorts(tx: Ctx, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return;
-  await tx.db.execute(sql`/* lockCohorts */ select 1 from cohorts where workspace_id = ${tx.workspaceId}::int
-    and id = any(${intArray(ids)}) order by id for no key update`);
+  await queryPrepared(
+    tx.db,
+    sql`/* lockCohorts */ select 1 from cohorts where workspace_id = ${tx.workspaceId}::int
+    and id = any(${intArray(ids)}) order by id for no key update`,
+  );
 }
 
 /**
@@ -140,7 +161,7 @@ async function lockCohorts(tx: Ctx, ids: readonly number[]): Promise<void> {
 async function leaveCohorts(tx: Ctx, going: readonly Person[]): Promise<void> {
   if (going.length === 0) return;
   const people = new Map(going.map((p) => [p.id, p]));
-  const rows = await queryRows<{ cohort_id: number; id: number }>(
+  const rows = await queryPrepared<{ cohort_id: number; id: number }>(
     tx.db,
     sql`/* leaveCohorts */ select m.cohort_id, u.id from unnest(${intArray([...people.keys()])}) as u(id)
       join membership_blocks m on m.workspace_id = ${tx.workspaceId}::int and m.block = u.id >> 13 and m.cohort_id > 0
@@ -204,10 +225,16 @@ async function deleteUsers(tx: Ctx, going: readonly Person[]): Promise<void> {
     const heir = survivor(p);
     // What only the one who goes knew about themself stays known; where both knew, the survivor's word stands.
     if (heir)
-      await tx.db.execute(sql`/* inheritAttributes */ update users h set attributes = g.attributes || h.attributes from users g
-        where h.workspace_id = ${tx.workspaceId}::int and h.id = ${heir.id}::int and g.workspace_id = ${tx.workspaceId}::int and g.id = ${p.id}::int`);
+      await queryPrepared(
+        tx.db,
+        sql`/* inheritAttributes */ update users h set attributes = g.attributes || h.attributes from users g
+        where h.workspace_id = ${tx.workspaceId}::int and h.id = ${heir.id}::int and g.workspace_id = ${tx.workspaceId}::int and g.id = ${p.id}::int`,
+      );
   }
   if (going.length > 0)
-    await tx.db.execute(sql`/* deleteUsers */ delete from users where workspace_id = ${tx.workspaceId}::int
-      and id = any(${intArray(going.map((p) => p.id))})`);
+    await queryPrepared(
+      tx.db,
+      sql`/* deleteUsers */ delete from users where workspace_id = ${tx.workspaceId}::int
+      and id = any(${intArray(going.map((p) => p.id))})`,
+    );
 }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { intArray, textArray } from '../../db/client.ts';
+import { intArray, queryPrepared, textArray } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import type { Identity } from './identity.ts';
 
@@ -12,29 +12,41 @@ import type { Identity } from './identity.ts';
  */
 export async function lockForHolding(tx: Ctx, identities: readonly Identity[]): Promise<void> {
   // The update never happens: a row in conflict is locked before the condition is looked at.
-  await tx.db.execute(sql`/* lockForHolding */ insert into identities as i (workspace_id, kind, label, value)
+  await queryPrepared(
+    tx.db,
+    sql`/* lockForHolding */ insert into identities as i (workspace_id, kind, label, value)
     select ${tx.workspaceId}::int, k, l, v from ${table(identities)} order by k, l, v
-    on conflict (workspace_id, kind, label, value) do update set user_id = i.user_id where false`);
+    on conflict (workspace_id, kind, label, value) do update set user_id = i.user_id where false`,
+  );
 }
 
 /** Locks the rows of identities that have been held before, and leaves alone those that have none. */
 export async function lockHeld(tx: Ctx, identities: readonly Identity[]): Promise<void> {
-  await tx.db.execute(sql`/* lockHeld */ select 1 from ${table(identities)}
+  await queryPrepared(
+    tx.db,
+    sql`/* lockHeld */ select 1 from ${table(identities)}
     join identities i on i.workspace_id = ${tx.workspaceId}::int and i.kind = k and i.label = l and i.value = v
-    order by i.kind, i.label, i.value for no key update of i`);
+    order by i.kind, i.label, i.value for no key update of i`,
+  );
 }
 
 /** Adds pending members to a cohort. The caller holds the identities. */
 export async function holdMembers(tx: Ctx, cohortId: number, identities: readonly Identity[]): Promise<void> {
-  await tx.db.execute(sql`/* holdMembers */ insert into pending_members (workspace_id, kind, label, value, cohort_id, held_at)
+  await queryPrepared(
+    tx.db,
+    sql`/* holdMembers */ insert into pending_members (workspace_id, kind, label, value, cohort_id, held_at)
     select ${tx.workspaceId}::int, k, l, v, ${cohortId}::int, ${tx.now().toISOString()}::timestamptz from ${table(identities)}
-    order by k, l, v on conflict do nothing`);
+    order by k, l, v on conflict do nothing`,
+  );
 }
 
 /** Drops pending members of a cohort: a remove of an identity that was held. */
 export async function dropMembers(tx: Ctx, cohortId: number, identities: readonly Identity[]): Promise<void> {
-  await tx.db.execute(sql`/* dropMembers */ delete from pending_members p using ${table(identities)}
-    where p.workspace_id = ${tx.workspaceId}::int and p.kind = k and p.label = l and p.value = v and p.cohort_id = ${cohortId}::int`);
+  await queryPrepared(
+    tx.db,
+    sql`/* dropMembers */ delete from pending_members p using ${table(identities)}
+    where p.workspace_id = ${tx.workspaceId}::int and p.kind = k and p.label = l and p.value = v and p.cohort_id = ${cohortId}::int`,
+  );
 }
 
 /** Identities as a table `w(k, l, v)`. */

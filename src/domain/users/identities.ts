@@ -8,6 +8,7 @@ import {
   externalId,
   type Identity,
   identityOfRef,
+  isStorable,
   parseIdentityText,
   type UserRef,
 } from './identity.ts';
@@ -273,13 +274,6 @@ function applyOne<Item>(
     if (error instanceof DomainError) return { error };
     throw error;
   }
-}
-
-/** What no user can have is not looked up: PostgreSQL would refuse the text, and the item is refused for it anyway. */
-function isStorable(ref: UserRef): boolean {
-  const identity = identityOfRef(ref);
-  if (identity === null) return true;
-  return [identity.label, identity.value].every((text) => !text.includes('\u0000') && text.isWellFormed());
 }
 
 function existing(roster: Roster, ref: UserRef, path: Path): Person {

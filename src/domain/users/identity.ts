@@ -49,6 +49,13 @@ export function identityOfRef(ref: UserRef): Identity | null {
   return null;
 }
 
+/** False for text that no user can have and PostgreSQL refuses, or takes for another text: such a reference must not be looked up. */
+export function isStorable(ref: UserRef): boolean {
+  const identity = identityOfRef(ref);
+  if (identity === null) return true;
+  return [identity.label, identity.value].every((text) => !text.includes('\u0000') && text.isWellFormed());
+}
+
 /** What is wrong with a text as an identity, as the end of a sentence; null when nothing is. */
 export function identityFault(value: unknown): string | null {
   if (typeof value !== 'string') return 'must be a string';

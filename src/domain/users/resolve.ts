@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { intArray, queryRows, textArray } from '../../db/client.ts';
+import { intArray, queryPrepared, textArray } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { parseIntArray } from '../membership/bits.ts';
-import { type Alias, type Identity, identityOfRef, isUserId, KIND, type UserRef } from './identity.ts';
+import { type Alias, type Identity, identityOfRef, isStorable, isUserId, KIND, type UserRef } from './identity.ts';
 
 /** Identities to look up, by kind, in the caller's order. */
 export interface IdentityLists {
@@ -52,7 +52,7 @@ export function readResolved(row: ResolvedRow): Resolved {
 
 /** Resolves identities in one statement, without a lock. */
 export async function resolve(ctx: Ctx, lists: IdentityLists): Promise<Resolved> {
-  const [row] = await queryRows<ResolvedRow>(
+  const [row] = await queryPrepared<ResolvedRow>(
     ctx.db,
     sql`/* resolve */ select ${resolveColumns(ctx.workspaceId, lists)}`,
   );
@@ -78,7 +78,8 @@ function lookup(workspaceId: number, kind: number, count: number, arrays: SQL): 
  * The users that references mean, in the caller's order; null where nobody is meant. Unlike the matching of cohorts, a device id finds
  * its owner whoever that is. Two statements at most.
  */
-export async function findUserIds(ctx: Ctx, refs: readonly UserRef[]): Promise<(number | null)[]> {
+export async function findUserIds(ctx: Ctx, asked: readonly UserRef[]): Promise<(number | null)[]> {
+  const refs = asked.map((ref) => (isStorable(ref) ? ref : NOBODY));
   const lists = { externalIds: [] as string[], aliases: [] as Alias[], deviceIds: [] as string[] };
   const numbers: number[] = [];
   for (const ref of refs) {
@@ -98,9 +99,11 @@ export async function findUserIds(ctx: Ctx, refs: readonly UserRef[]): Promise<(
   });
 }
 
+const NOBODY: UserRef = { id: 0 };
+
 async function liveUsers(ctx: Ctx, ids: readonly number[]): Promise<Set<number>> {
   const possible = ids.filter(isUserId);
-  const rows = await queryRows<{ id: number }>(
+  const rows = await queryPrepared<{ id: number }>(
     ctx.db,
     sql`/* liveUsers */ select id from users where workspace_id = ${ctx.workspaceId}
       and id = any(${intArray(possible)})`,

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { intArray, queryRows } from '../../db/client.ts';
+import { intArray, queryPrepared } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { fail } from '../errors.ts';
 import { table } from './hold.ts';
@@ -53,13 +53,13 @@ export class Roster {
 
   /** Takes the workspace row and reads what the identities and numbers mean. Three statements, whatever their number. */
   static async load(tx: Ctx, identities: readonly Identity[], userIds: readonly number[] = []): Promise<Roster> {
-    const [workspace] = await queryRows<{ next: number }>(
+    const [workspace] = await queryPrepared<{ next: number }>(
       tx.db,
       sql`/* lockRoster */ select next_user_id::int as next from workspaces where id = ${tx.workspaceId}::int for no key update`,
     );
     if (!workspace) throw fail('NOT_FOUND', 'There is no such workspace.');
     const roster = new Roster(workspace.next);
-    const owners = await queryRows<{ user_id: number }>(
+    const owners = await queryPrepared<{ user_id: number }>(
       tx.db,
       sql`/* rosterOwners */ select distinct i.user_id from ${table(identities)} join identities i
         on i.workspace_id = ${tx.workspaceId}::int and i.kind = k and i.label = l and i.value = v where i.user_id is not null
@@ -74,7 +74,7 @@ export class Roster {
   }
 
   async #loadPeople(tx: Ctx, ids: readonly number[]): Promise<void> {
-    const rows = await queryRows<IdentityRow>(
+    const rows = await queryPrepared<IdentityRow>(
       tx.db,
       sql`/* rosterPeople */ select kind, label, value, user_id, is_deprecated from identities
         where workspace_id = ${tx.workspaceId}::int and user_id = any(${intArray(ids)})`,

@@ -13,13 +13,15 @@ export function identitiesOf(input: UserInput): Identity[] {
 }
 
 /**
- * Finds the user an input means, or makes one, and gives them the identities and attributes. The external id decides; then an alias; then
- * a device. An anonymous user named beside a new external id is identified by it and keeps every membership. A device goes to whoever
- * names it last; an anonymous user who was nothing but that device becomes the identified one.
- * Throws before anything is changed: IDENTITY_TAKEN when an identity belongs to somebody else for good.
+ * Finds the user an input means, or makes one, and gives them the identities and attributes. The number or the external id decides; then
+ * an alias; then a device. An anonymous user named beside a new external id is identified by it and keeps every membership. A device
+ * goes to whoever names it last; an anonymous user who was nothing but that device becomes the identified one.
+ * Throws before anything is changed: IDENTITY_TAKEN when an identity belongs to somebody else for good; NOT_FOUND when nobody has the
+ * number, or when an input that is not to make or identify anybody would have to.
  */
 export function upsert(roster: Roster, input: UserInput, path: Path): { person: Person; isCreated: boolean } {
   const found = findPerson(roster, input);
+  if (!found || isIdentifying(roster, input)) checkMayMake(input, path);
   checkAliases(roster, input, found, path);
   const person = found ?? roster.create();
   if (input.externalId !== null && !roster.owner(externalId(input.externalId)))
@@ -31,6 +33,7 @@ export function upsert(roster: Roster, input: UserInput, path: Path): { person: 
 }
 
 function findPerson(roster: Roster, input: UserInput): Person | null {
+  if (input.id !== undefined) return roster.person(input.id);
   const byAlias = input.aliases.map((a) => roster.owner(alias(a))).find((p) => p !== null) ?? null;
   const byDevice = input.deviceIds.map((d) => roster.owner(deviceId(d))).find((p) => p !== null) ?? null;
   if (input.externalId === null) return byAlias ?? byDevice;
@@ -41,13 +44,18 @@ function findPerson(roster: Roster, input: UserInput): Person | null {
   return byDevice && !isIdentified(byDevice) ? byDevice : null;
 }
 
+/** True when the external id is new: whoever else the input names is to be identified by it. */
+function isIdentifying(roster: Roster, input: UserInput): boolean {
+  return input.externalId !== null && roster.owner(externalId(input.externalId)) === null;
+}
+
+function checkMayMake(input: UserInput, path: Path): void {
+  if (input.id !== undefined || input.updateOnly)
+    throw fail('NOT_FOUND', 'There is no such user in this workspace.', { path });
+}
+
 function checkAliases(roster: Roster, input: UserInput, person: Person | null, path: Path): void {
-  if (
-    person &&
-    input.externalId !== null &&
-    roster.owner(externalId(input.externalId)) === null &&
-    isIdentified(person)
-  )
+  if (person && isIdentifying(roster, input) && isIdentified(person))
     throw fail(
       'IDENTITY_TAKEN',
       'The alias belongs to a user with another external id: rename that, or merge the users.',

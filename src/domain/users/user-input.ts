@@ -5,11 +5,15 @@ export type Attributes = Readonly<Record<string, unknown>>;
 
 /** A user to make or to find, and what to add. At least one identity. */
 export interface UserInput {
+  /** The number of a user there is, in place of an external id. */
+  readonly id?: number | undefined;
   readonly externalId: string | null;
   readonly aliases: readonly Alias[];
   readonly deviceIds: readonly string[];
   /** Merged into what is there; null removes an attribute. */
   readonly attributes: Attributes | null;
+  /** True: nobody is made or identified; where that would be needed the input is refused as NOT_FOUND. */
+  readonly updateOnly?: boolean | undefined;
 }
 
 /** The most users one call takes. */
@@ -25,13 +29,17 @@ export function parseUserInput(value: unknown, path: Path): UserInput {
   if (!isRecord(value)) throw fail('INVALID_INPUT', 'A user must be an object.', { path });
   const externalId = value.externalId ?? null;
   const input = {
+    id: parseNumber(value.id, [...path, 'id']),
     externalId: externalId === null ? null : parseIdentityText(externalId, [...path, 'externalId']),
     aliases: parseList(value.aliases, [...path, 'aliases'], parseAlias),
     deviceIds: parseList(value.deviceIds, [...path, 'deviceIds'], parseIdentityText),
     attributes: parseAttributes(value.attributes, [...path, 'attributes']),
+    updateOnly: parseFlag(value.updateOnly, [...path, 'updateOnly']),
   };
   const identities = input.aliases.length + input.deviceIds.length;
-  if (input.externalId === null && identities === 0)
+  if (input.id !== undefined && input.externalId !== null)
+    throw fail('INVALID_INPUT', 'A user is named by number or by external id, not by both.', { path });
+  if (input.id === undefined && input.externalId === null && identities === 0)
     throw fail('INVALID_INPUT', 'A user needs an external id, an alias or a device id.', { path });
   if (identities > USER_MAX_IDENTITIES)
     throw fail('LIMIT_EXCEEDED', `A user takes at most ${USER_MAX_IDENTITIES} aliases and device ids in one call.`, {
@@ -52,6 +60,18 @@ function parseList<T>(value: unknown, path: Path, parse: (item: unknown, path: P
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw fail('INVALID_INPUT', 'Must be a list.', { path });
   return value.map((item, i) => parse(item, [...path, i]));
+}
+
+function parseNumber(value: unknown, path: Path): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'number') throw fail('INVALID_INPUT', 'Must be a number.', { path });
+  return value;
+}
+
+function parseFlag(value: unknown, path: Path): boolean | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'boolean') throw fail('INVALID_INPUT', 'Must be true or false.', { path });
+  return value;
 }
 
 function parseAttributes(value: unknown, path: Path): Attributes | null {

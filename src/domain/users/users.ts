@@ -14,10 +14,11 @@ import { parseUserInput, UPSERT_MAX_USERS, type UserInput } from './user-input.t
 
 /**
  * Makes or updates up to 10,000 users, in order, in one transaction. The external id decides whom an input means, then an alias, then a
- * device id; attributes are merged and null removes one. Pending members join their cohorts in the same transaction.
+ * device id; attributes are merged and null removes one. Pending members join their cohorts in the same transaction. `id` names a user
+ * there is, and `updateOnly` makes and identifies nobody: both are refused as NOT_FOUND where nobody is meant.
  *
  * `perItem: false` (default): all or nothing, the first fault is thrown with its path. `perItem: true`: faulty users are refused one by
- * one and answered in place. Errors: INVALID_INPUT, LIMIT_EXCEEDED, IDENTITY_TAKEN, LOCKED.
+ * one and answered in place. Errors: INVALID_INPUT, LIMIT_EXCEEDED, IDENTITY_TAKEN, NOT_FOUND, LOCKED.
  */
 export async function upsertUsers(
   ctx: Ctx,
@@ -39,7 +40,8 @@ export async function upsertUsers(
       0,
     );
   return inTransaction(ctx, async (tx) => {
-    const roster = await Roster.load(tx, good.flatMap(identitiesOf));
+    const numbers = good.flatMap((user) => user.id ?? []);
+    const roster = await Roster.load(tx, good.flatMap(identitiesOf), numbers);
     const results = parsed.map((user, i) =>
       'error' in user ? user : attempt(() => upsert(roster, user, ['users', i]), refuse),
     );
@@ -95,7 +97,9 @@ export async function usersByIds(ctx: Ctx, ids: readonly number[]): Promise<Map<
         createdAt: users.createdAt,
       })
       .from(users)
-      .where(and(eq(users.workspaceId, ctx.workspaceId), sql`${users.id} = any(${intArray(ids)})`)),
+      .where(and(eq(users.workspaceId, ctx.workspaceId), sql`${users.id} = any(${intArray(ids)})`))
+      .prepare('usersByIds')
+      .execute(),
     ctx.db
       .select({ userId: identities.userId, kind: identities.kind, label: identities.label, value: identities.value })
       .from(identities)
@@ -106,7 +110,9 @@ export async function usersByIds(ctx: Ctx, ids: readonly number[]): Promise<Map<
           eq(identities.isDeprecated, false),
         ),
       )
-      .orderBy(asc(identities.kind), asc(identities.label), asc(identities.value)),
+      .orderBy(asc(identities.kind), asc(identities.label), asc(identities.value))
+      .prepare('identitiesByUserIds')
+      .execute(),
   ]);
   const names = new Map<number, { externalId: string | null; aliases: Alias[]; deviceIds: string[] }>();
   for (const row of rows) names.set(row.id, { externalId: null, aliases: [], deviceIds: [] });

@@ -1,0 +1,3 @@
+export async function measureMemory(print: (text: string) => void): Promise<void> {
+  print('');
+}
