@@ -37,6 +37,8 @@ export interface MusterOptions {
   readonly apiKey?: string;
   /** Per partner, the `partner_api_key` values accepted in the Braze dialect; a partner without any is not asked for one. */
   readonly partnerApiKeys?: Readonly<Record<string, readonly string[]>>;
+  /** Serves the Braze user endpoints at `/users/...`. Default true; a host with routes of its own there says false. */
+  readonly brazeUserEndpoints?: boolean;
   /** Where to write what operators should know; silent if left out. pino fits. */
   readonly log?: Log;
   /** Serves GraphiQL at `/graphql` to browsers. Default false: for development. */
@@ -51,7 +53,7 @@ export interface MusterOptions {
 
 /** A running Muster. */
 export interface Muster {
-  /** Answers `/graphql`, `/partners/...`, `/health` and `/ready`. */
+  /** Answers `/graphql`, `/partners/...`, `/users/...`, `/health` and `/ready`. */
   readonly fetch: (request: Request) => Promise<Response>;
   readonly schema: GraphQLSchema;
   /** The verbs of the product for a workspace, the default one if none is named. */
@@ -93,6 +95,7 @@ async function assemble(database: OpenDatabase, options: MusterOptions): Promise
     log,
     authenticate: authentication(options, apiKeyAuthentication(domains, options.apiKey)),
     partnerApiKeys: options.partnerApiKeys ?? {},
+    brazeUserEndpoints: options.brazeUserEndpoints ?? true,
     isReady: () => isMigrated(database.db),
     graphql: (request, viewer) => graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId))),
   });

@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { Log } from '../domain/context.ts';
 import type { Domains } from '../domain/index.ts';
 import type { Authenticate, Viewer } from './auth.ts';
+import { mountBrazeUsers } from './braze-users/mount.ts';
 import { toHttpError } from './errors.ts';
 import { mountHealth } from './health.ts';
 import { mountPartners } from './partners.ts';
@@ -15,16 +16,19 @@ export interface RouterOptions {
   readonly log: Log;
   readonly authenticate: Authenticate;
   readonly partnerApiKeys: Readonly<Record<string, readonly string[]>>;
+  /** False leaves `/users/...` to the host. */
+  readonly brazeUserEndpoints: boolean;
   readonly isReady: () => Promise<boolean>;
   /** The GraphQL edge, which is told who asks; null when nobody we know does. */
   readonly graphql: (request: Request, viewer: Viewer | null) => Promise<Response>;
 }
 
-/** Every route of the product: `/graphql`, `/partners/...`, `/health`, `/ready`. */
+/** Every route of the product: `/graphql`, `/partners/...`, `/users/...`, `/health`, `/ready`. */
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   mountHealth(app, options.isReady);
   mountPartners(app, options);
+  if (options.brazeUserEndpoints) mountBrazeUsers(app, options);
   app.use(
     '/graphql',
     bodyLimit({
