@@ -70,7 +70,8 @@ async function startServer(folder: string): Promise<Server> {
     password: 'test',
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--encoding=UTF8', '--no-sync'],
+    // A collation like those of real servers, in which the order of text is not that of its bytes.
+    initdbFlags: ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US', '--no-sync'],
     postgresFlags: [
       ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200', '-c', 'shared_buffers=128MB'],
       ...['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=`],

@@ -6,7 +6,7 @@ import { isWorking, type Key, keyColumn, readKeyColumn } from '../keys/key.ts';
 import { touchKey } from '../keys/keys.ts';
 import { appendBatches, type Batch, type Transitions } from '../membership/ledger.ts';
 import { createUnknown } from '../users/create-unknown.ts';
-import { dropMembers, holdMembers, lockForHolding, lockHeld } from '../users/hold.ts';
+import { dropMembers, holdMembers, lockUnknown } from '../users/hold.ts';
 import type { Identity } from '../users/identity.ts';
 import {
   HELD,
@@ -156,10 +156,9 @@ async function settle(tx: Ctx, group: readonly Prepared[], epoch: number): Promi
   const resolved: Resolved[] = [];
   for (const p of group) resolved.push(p.epoch === epoch ? p.resolved : await resolve(tx, p.lists));
   const before = group.map((p, i) => fold(p.command.changes, resolved[i] as Resolved, p.policy));
-  const { toHold, toCreate, toDrop } = unknownOf(group, resolved, before);
+  const { toHold, toCreate, toDrop } = unknownOf(group, before);
   if (toCreate.length > 0) await createUnknown(tx, toCreate);
-  if (toDrop.length > 0) await lockHeld(tx, toDrop);
-  if (toHold.length > 0) await lockForHolding(tx, toHold);
+  if (toHold.length + toDrop.length > 0) await lockUnknown(tx, toHold, toDrop);
   if (toHold.length + toCreate.length + toDrop.length === 0) return before;
   return Promise.all(
     group.map(async (p, i) => {
@@ -175,36 +174,23 @@ interface Unknown {
   readonly toHold: Identity[];
   /** To become users now. */
   readonly toCreate: Identity[];
-  /** Kept before, and now to be dropped. */
+  /** To be dropped, if any cohort named them before. */
   readonly toDrop: Identity[];
 }
 
-function unknownOf(group: readonly Prepared[], resolved: readonly Resolved[], folded: readonly Folded[]): Unknown {
+function unknownOf(group: readonly Prepared[], folded: readonly Folded[]): Unknown {
   const out: Unknown = { toHold: [], toCreate: [], toDrop: [] };
   const seen = new Set<string>();
   folded.forEach((f, i) => {
     const policy = (group[i] as Prepared).policy;
-    const held = hasHeld(resolved[i] as Resolved);
     for (const [key, { identity, remove }] of f.unknown) {
-      const list = remove
-        ? held
-          ? out.toDrop
-          : null
-        : policy === 'HOLD'
-          ? out.toHold
-          : policy === 'CREATE'
-            ? out.toCreate
-            : null;
+      const list = remove ? out.toDrop : policy === 'HOLD' ? out.toHold : policy === 'CREATE' ? out.toCreate : null;
       if (!list || seen.has(`${remove}${key}`)) continue;
       seen.add(`${remove}${key}`);
       list.push(identity);
     }
   });
   return out;
-}
-
-function hasHeld(resolved: Resolved): boolean {
-  return [resolved.externalIds, resolved.aliases, resolved.deviceIds].some((list) => list.includes(HELD));
 }
 
 /** Looks up again only what nobody had before, and puts it in its place. */

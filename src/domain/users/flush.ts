@@ -3,10 +3,10 @@ import { intArray, queryPrepared, textArray } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { RESERVED } from '../membership/bits.ts';
 import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
+import { attributesOf, forebears, isHeir, patchOf, splitPatch } from './attributes.ts';
 import { table } from './hold.ts';
-import { type Identity, KIND } from './identity.ts';
 import { noteDrops } from './pending-drops.ts';
-import { isAliased, isIdentified, type Person, type Roster, survivor } from './roster.ts';
+import { type Arrival, isAliased, isIdentified, type Person, type Roster, survivor } from './roster.ts';
 import type { Attributes } from './user-input.ts';
 
 /** What became of pending members while users appeared. */
@@ -27,14 +27,17 @@ export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
   const staying = people.filter((p) => !p.gone);
   const going = people.filter((p) => p.gone && !p.isNew);
   await settleWorkspace(tx, roster);
+  const before = await storedAttributes(tx, staying.filter(isHeir).flatMap(forebears));
   await insertUsers(
     tx,
     staying.filter((p) => p.isNew),
+    before,
   );
   await writeIdentities(tx, roster);
   await updateUsers(
     tx,
-    staying.filter((p) => !p.isNew && (p.patch || isIdentified(p) !== p.wasIdentified)),
+    staying.filter((p) => !p.isNew && (p.attributeChanges.length > 0 || isIdentified(p) !== p.wasIdentified)),
+    before,
   );
   const joined = await joinPending(tx, roster);
   await leaveCohorts(tx, going);
@@ -57,14 +60,26 @@ async function settleWorkspace(tx: Ctx, roster: Roster): Promise<void> {
   );
 }
 
-async function insertUsers(tx: Ctx, people: readonly Person[]): Promise<void> {
+/** The attributes of people as they are before this call. The workspace row is held: nobody changes them meanwhile. */
+async function storedAttributes(tx: Ctx, people: readonly Person[]): Promise<Map<number, Attributes>> {
+  const ids = people.filter((p) => !p.isNew).map((p) => p.id);
+  if (ids.length === 0) return new Map();
+  const rows = await queryPrepared<{ id: number; attributes: string }>(
+    tx.db,
+    sql`/* storedAttributes */ select id, attributes::text as attributes from users
+    where workspace_id = ${tx.workspaceId}::int and id = any(${intArray(ids)})`,
+  );
+  return new Map(rows.map((row) => [row.id, JSON.parse(row.attributes) as Attributes]));
+}
+
+async function insertUsers(tx: Ctx, people: readonly Person[], before: ReadonlyMap<number, Attributes>): Promise<void> {
   if (people.length === 0) return;
   await queryPrepared(
     tx.db,
     sql`/* insertUsers */ insert into users (workspace_id, id, is_identified, attributes, created_at)
     select ${tx.workspaceId}::int, id, identified = 1, attributes::jsonb, ${tx.now().toISOString()}::timestamptz
     from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
-      ${textArray(people.map((p) => JSON.stringify(split(p.patch).set)))}) as u(id, identified, attributes)`,
+      ${textArray(people.map((p) => JSON.stringify(attributesOf(p, before))))}) as u(id, identified, attributes)`,
   );
 }
 
@@ -80,7 +95,7 @@ async function writeIdentities(tx: Ctx, roster: Roster): Promise<void> {
       select ${tx.workspaceId}::int, w.k, w.l, w.v, w.u, w.d = 1
       from unnest(${intArray(owned.map((c) => c.identity.kind))}::smallint[], ${textArray(owned.map((c) => c.identity.label))},
         ${textArray(owned.map((c) => c.identity.value))}, ${intArray(owned.map((c) => c.person?.id ?? 0))},
-        ${intArray(owned.map((c) => (c.isDeprecated ? 1 : 0)))}) as w(k, l, v, u, d) order by w.k, w.l, w.v
+        ${intArray(owned.map((c) => (c.isDeprecated ? 1 : 0)))}) as w(k, l, v, u, d) order by w.k, w.l collate "C", w.v collate "C"
       on conflict (workspace_id, kind, label, value) do update set user_id = excluded.user_id, is_deprecated = excluded.is_deprecated`,
     );
   if (lost.length > 0)
@@ -91,46 +106,41 @@ async function writeIdentities(tx: Ctx, roster: Roster): Promise<void> {
     );
 }
 
-async function updateUsers(tx: Ctx, people: readonly Person[]): Promise<void> {
+/** Patches go to what is stored, in the database; only the attributes of heirs are worked out here. */
+async function updateUsers(tx: Ctx, people: readonly Person[], before: ReadonlyMap<number, Attributes>): Promise<void> {
   if (people.length === 0) return;
-  const patches = people.map((p) => split(p.patch));
+  const patches = people.map((p) =>
+    isHeir(p) ? { set: attributesOf(p, before), removed: [] } : splitPatch(patchOf(p)),
+  );
   await queryPrepared(
     tx.db,
     sql`/* updateUsers */ update users u set is_identified = w.identified = 1,
-      attributes = (u.attributes || w.set::jsonb) - array(select jsonb_array_elements_text(w.removed::jsonb))
+      attributes = (case when w.heir = 1 then '{}' else u.attributes end || w.set::jsonb) - array(select jsonb_array_elements_text(w.removed::jsonb))
     from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
-      ${textArray(patches.map((p) => JSON.stringify(p.set)))}, ${textArray(patches.map((p) => JSON.stringify(p.removed)))})
-      as w(id, identified, set, removed)
+      ${intArray(people.map((p) => (isHeir(p) ? 1 : 0)))}, ${textArray(patches.map((p) => JSON.stringify(p.set)))},
+      ${textArray(patches.map((p) => JSON.stringify(p.removed)))}) as w(id, identified, heir, set, removed)
     where u.workspace_id = ${tx.workspaceId}::int and u.id = w.id`,
   );
 }
 
-/** What a patch sets and which attributes it removes. */
-function split(patch: Attributes | null): { set: Attributes; removed: string[] } {
-  const entries = Object.entries(patch ?? {});
-  return {
-    set: Object.fromEntries(entries.filter(([, value]) => value !== null)),
-    removed: entries.filter(([, value]) => value === null).map(([name]) => name),
-  };
-}
-
 async function joinPending(tx: Ctx, roster: Roster): Promise<Joined> {
-  const named = roster.changes().filter((c) => c.person !== null);
-  if (named.length === 0) return { joined: 0, dropped: 0 };
+  const { arrivals } = roster;
+  if (arrivals.length === 0) return { joined: 0, dropped: 0 };
   const rows = await queryPrepared<{ n: number; cohort_id: number }>(
     tx.db,
     sql`/* joinPending */ delete from pending_members p
-      using unnest(${intArray(named.map((c) => c.identity.kind))}::smallint[], ${textArray(named.map((c) => c.identity.label))},
-        ${textArray(named.map((c) => c.identity.value))}) with ordinality as w(k, l, v, n)
+      using unnest(${intArray(arrivals.map((a) => a.identity.kind))}::smallint[], ${textArray(arrivals.map((a) => a.identity.label))},
+        ${textArray(arrivals.map((a) => a.identity.value))}) with ordinality as w(k, l, v, n)
       where p.workspace_id = ${tx.workspaceId}::int and p.kind = w.k and p.label = w.l and p.value = w.v
       returning (w.n - 1)::int as n, p.cohort_id`,
   );
   const members = new Map<number, Set<number>>();
   let dropped = 0;
   for (const { n, cohort_id } of rows) {
-    const { identity, person } = named[n] as { identity: Identity; person: Person };
-    if (identity.kind === KIND.deviceId && isIdentified(person)) dropped++;
-    else members.set(cohort_id, (members.get(cohort_id) ?? new Set()).add(person.id));
+    const { person, isMeaningless } = arrivals[n] as Arrival;
+    const heir = survivor(person);
+    if (isMeaningless) dropped++;
+    else if (heir) members.set(cohort_id, (members.get(cohort_id) ?? new Set()).add(heir.id));
   }
   await noteDrops(tx, 'device_of_identified_user', dropped);
   await lockCohorts(tx, [...members.keys()]);
@@ -221,20 +231,10 @@ async function writeReservedSets(tx: Ctx, people: readonly Person[]): Promise<vo
 }
 
 async function deleteUsers(tx: Ctx, going: readonly Person[]): Promise<void> {
-  for (const p of going) {
-    const heir = survivor(p);
-    // What only the one who goes knew about themself stays known; where both knew, the survivor's word stands.
-    if (heir)
-      await queryPrepared(
-        tx.db,
-        sql`/* inheritAttributes */ update users h set attributes = g.attributes || h.attributes from users g
-        where h.workspace_id = ${tx.workspaceId}::int and h.id = ${heir.id}::int and g.workspace_id = ${tx.workspaceId}::int and g.id = ${p.id}::int`,
-      );
-  }
-  if (going.length > 0)
-    await queryPrepared(
-      tx.db,
-      sql`/* deleteUsers */ delete from users where workspace_id = ${tx.workspaceId}::int
+  if (going.length === 0) return;
+  await queryPrepared(
+    tx.db,
+    sql`/* deleteUsers */ delete from users where workspace_id = ${tx.workspaceId}::int
       and id = any(${intArray(going.map((p) => p.id))})`,
-    );
+  );
 }

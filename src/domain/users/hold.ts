@@ -7,27 +7,19 @@ import type { Identity } from './identity.ts';
 // `identities` without a user, and both sides take that row before they decide.
 
 /**
- * Gives each identity that nobody has a row without a user, and locks the rows until the transaction ends; rows that exist are locked
- * as they are. Whoever has created the user meanwhile is waited for, so resolve again after this. All writers go in index order.
+ * Locks identities that nobody has until the transaction ends. Those to hold are given a row without a user where they have none; those
+ * to drop are locked where they have one. Whoever has created the user meanwhile is waited for, so resolve again after this. All in one
+ * statement, because all writers go through the identities once and in the order of their bytes: two that went in two orders, or twice,
+ * would wait for each other.
  */
-export async function lockForHolding(tx: Ctx, identities: readonly Identity[]): Promise<void> {
+export async function lockUnknown(tx: Ctx, toHold: readonly Identity[], toDrop: readonly Identity[]): Promise<void> {
+  const held = sql`select k, l, v from ${table(toHold)}`;
+  const dropped = sql`select k, l, v from ${table(toDrop)} where exists (select 1 from identities e
+    where e.workspace_id = ${tx.workspaceId}::int and e.kind = k and e.label = l and e.value = v)`;
   // The update never happens: a row in conflict is locked before the condition is looked at.
-  await queryPrepared(
-    tx.db,
-    sql`/* lockForHolding */ insert into identities as i (workspace_id, kind, label, value)
-    select ${tx.workspaceId}::int, k, l, v from ${table(identities)} order by k, l, v
-    on conflict (workspace_id, kind, label, value) do update set user_id = i.user_id where false`,
-  );
-}
-
-/** Locks the rows of identities that have been held before, and leaves alone those that have none. */
-export async function lockHeld(tx: Ctx, identities: readonly Identity[]): Promise<void> {
-  await queryPrepared(
-    tx.db,
-    sql`/* lockHeld */ select 1 from ${table(identities)}
-    join identities i on i.workspace_id = ${tx.workspaceId}::int and i.kind = k and i.label = l and i.value = v
-    order by i.kind, i.label, i.value for no key update of i`,
-  );
+  await tx.db.execute(sql`/* lockUnknown */ insert into identities as i (workspace_id, kind, label, value)
+    select ${tx.workspaceId}::int, k, l, v from (${toDrop.length === 0 ? held : sql`${held} union ${dropped}`}) as u order by k, l, v
+    on conflict (workspace_id, kind, label, value) do update set user_id = i.user_id where false`);
 }
 
 /** Adds pending members to a cohort. The caller holds the identities. */
@@ -49,8 +41,8 @@ export async function dropMembers(tx: Ctx, cohortId: number, identities: readonl
   );
 }
 
-/** Identities as a table `w(k, l, v)`. */
+/** Identities as a table `w(k, l, v)`, whose texts sort by their bytes as those in the tables do, whatever the database's collation. */
 export function table(identities: readonly Identity[]) {
-  return sql`unnest(${intArray(identities.map((i) => i.kind))}::smallint[], ${textArray(identities.map((i) => i.label))},
-    ${textArray(identities.map((i) => i.value))}) as w(k, l, v)`;
+  return sql`(select k, l collate "C" as l, v collate "C" as v from unnest(${intArray(identities.map((i) => i.kind))}::smallint[],
+    ${textArray(identities.map((i) => i.label))}, ${textArray(identities.map((i) => i.value))}) as u(k, l, v)) as w`;
 }
