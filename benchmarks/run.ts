@@ -30,6 +30,8 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '400' },
     rounds: { type: 'string', default: '40' },
     only: { type: 'string', default: 'counts,pages,membership,ingest,identities,pglite' },
+    'file-mb': { type: 'string', default: '1024' },
+    'paged-users': { type: 'string', default: '5000000' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -40,6 +42,8 @@ const HELP = `npm run bench -- [options]
   --requests N       requests of 1,000 identifiers a phase (400)
   --rounds N         times each question is asked (40)
   --only LIST        counts,pages,membership,ingest,identities,pglite; memory is run only when named
+  --file-mb N        size of the imported file, for memory (1024)
+  --paged-users N    size of the paged segment, for memory (5000000)
   MUSTER_BENCH_DATABASE_URL names an empty PostgreSQL database to use instead of one of its own.
 `;
 
@@ -55,7 +59,11 @@ async function main(): Promise<void> {
   print(`Machine: ${machine()}. Client, server and database share it. Medians unless it says otherwise.`);
   if (['counts', 'pages', 'membership', 'ingest', 'identities'].some((part) => wants.has(part))) await onPostgres();
   if (wants.has('pglite')) await onPglite();
-  if (wants.has('memory')) await measureMemory(print);
+  if (wants.has('memory'))
+    await measureMemory(print, {
+      fileBytes: Number(values['file-mb']) * 2 ** 20,
+      users: Number(values['paged-users']),
+    });
 }
 
 async function onPostgres(): Promise<void> {

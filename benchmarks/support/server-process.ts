@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 export interface ServerProcess {
   readonly url: string;
   readonly apiKey: string;
+  readonly pid: number;
   /** Resident memory, bytes. */
   rss(): number;
   /** User and system CPU seconds so far. */
@@ -28,6 +29,7 @@ export async function startServer(env: Record<string, string>): Promise<ServerPr
   return {
     url,
     apiKey: API_KEY,
+    pid: child.pid ?? 0,
     rss: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
     cpuSeconds: () => {
       const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
