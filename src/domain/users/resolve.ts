@@ -68,9 +68,12 @@ function lookup(workspaceId: number, kind: number, count: number, arrays: SQL): 
   const label = isAlias ? sql`s.label` : sql`''`;
   const user = isDevice ? sql`case when u.is_identified then -i.user_id else i.user_id end` : sql`i.user_id`;
   const owner = isDevice ? sql`left join users u on u.workspace_id = ${workspaceId}::int and u.id = i.user_id` : sql``;
+  // Lateral with a limit: one probe of the primary key a value, also where the tables have no statistics yet and the planner would
+  // rather read every identity of the workspace. PGlite never gathers any by itself.
   return sql`(select array_agg(coalesce(${user}, case when i.kind is null then ${UNKNOWN}::int else ${HELD}::int end) order by s.ord)::text
     from unnest(${arrays}) with ordinality as ${columns}
-    left join identities i on i.workspace_id = ${workspaceId}::int and i.kind = ${kind}::smallint and i.label = ${label} and i.value = s.value
+    left join lateral (select i.kind, i.user_id from identities i where i.workspace_id = ${workspaceId}::int
+      and i.kind = ${kind}::smallint and i.label = ${label} and i.value = s.value limit 1) i on true
     ${owner})`;
 }
 
