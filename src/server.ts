@@ -24,10 +24,10 @@ export async function listen(
   options: { readonly port: number; readonly host: string; readonly graceMs?: number },
 ): Promise<RunningServer> {
   const server = serve({ fetch: muster.fetch, port: options.port, hostname: options.host }) as Server;
-  await Promise.race([
-    once(server, 'listening'),
-    once(server, 'error').then(([error]) => Promise.reject(explain(error, options))),
-  ]);
+  // `once` rejects when the server emits an error instead.
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    throw explain(error, options);
+  });
   const { port } = server.address() as AddressInfo;
   let stopping: Promise<void> | undefined;
   const stop = () => {

@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { DEMO_USERS, runDemo } from './demo.ts';
 import { addKeyCommands } from './keys.ts';
 import { openFromEnvironment } from './open.ts';
 import { serve } from './serve.ts';
@@ -14,6 +15,11 @@ export function buildProgram(): Command {
     .option('--dev', 'serve GraphiQL at /graphql')
     .action((options: { dev?: boolean }) => serve(options));
   program
+    .command('demo')
+    .description('run a server full of made-up users and cohorts, to play with')
+    .option('--users <count>', 'how many users', parseUsers, DEMO_USERS)
+    .action(runDemo);
+  program
     .command('migrate')
     .description("bring the database to this version's tables and exit")
     .action(async () => {
@@ -25,4 +31,10 @@ export function buildProgram(): Command {
   addUserCommands(program);
   addWorkspaceCommands(program);
   return program;
+}
+
+function parseUsers(text: string): number {
+  const count = Number(text);
+  if (!(Number.isInteger(count) && count > 0)) throw new InvalidArgumentError('Not a number of users.');
+  return count;
 }

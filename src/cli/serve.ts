@@ -4,6 +4,7 @@ import { type Config, readConfig } from '../config.ts';
 import { SCOPES } from '../domain/keys/scopes.ts';
 import { listen, type RunningServer } from '../server.ts';
 import { databaseOf } from './open.ts';
+import { stopOnSignal } from './signals.ts';
 
 export interface ServeOptions {
   /** Serves GraphiQL. */
@@ -55,12 +56,4 @@ async function firstKey(muster: Muster, config: Config): Promise<string[]> {
     `  API key        ${secret}`,
     '                 Keep it: it is shown this once. More are made with `muster api-keys create`.',
   ];
-}
-
-function stopOnSignal(server: RunningServer): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      void server.stop().then(() => process.exit(0));
-    });
-  }
 }
