@@ -2,6 +2,7 @@ import type { Logger } from 'drizzle-orm/logger';
 import type { GraphQLSchema } from 'graphql';
 import { type OpenDatabase, openEmbedded, openServer, useHostDatabase } from './db/client.ts';
 import { isMigrated, migrate } from './db/migrate.ts';
+import { upkeep } from './db/upkeep.ts';
 import type { Log } from './domain/context.ts';
 import { createDomains, type Domain, type Domains } from './domain/index.ts';
 import { SCOPES, type Scope } from './domain/keys/scopes.ts';
@@ -43,7 +44,7 @@ export interface MusterOptions {
   readonly log?: Log;
   /** Serves GraphiQL at `/graphql` to browsers. Default false: for development. */
   readonly graphiql?: boolean;
-  /** Does background work (dropping pending members past their limits) once a minute. Default true; several servers share it. */
+  /** Does background work: drops pending members past their limits, keeps PGlite's statistics. Default true; several servers share it. */
   readonly background?: boolean;
   /** The clock. */
   readonly now?: () => Date;
@@ -99,7 +100,7 @@ async function assemble(database: OpenDatabase, options: MusterOptions): Promise
     isReady: () => isMigrated(database.db),
     graphql: (request, viewer) => graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId))),
   });
-  const stopBackground = options.background === false ? async () => {} : startBackground(domains);
+  const stopBackground = options.background === false ? async () => {} : startBackground(database, domains);
   const close = once(async () => {
     await stopBackground();
     await database.close();
@@ -122,29 +123,35 @@ async function open(options: MusterOptions): Promise<OpenDatabase> {
   return openEmbedded({ folder: 'folder' in database ? database.folder : null, logger });
 }
 
-const BACKGROUND_EVERY_MS = 60_000;
+const JOBS_EVERY_MS = 60_000;
+const UPKEEP_EVERY_MS = 15_000;
 
 /** Looks for due work now and then; stopping waits for what is under way. */
-function startBackground(domains: Domains): () => Promise<void> {
-  let running: Promise<void> = Promise.resolve();
-  let isBusy = false;
-  const tick = async () => {
-    isBusy = true;
-    try {
-      for (const { id } of await domains.in(DEFAULT_WORKSPACE_ID).workspaces.listWorkspaces())
-        await domains.in(id).jobs.runDueJobs();
-    } catch {
-      // The database is away: whoever sends requests is told so, and the next tick tries again.
-    }
-    isBusy = false;
+function startBackground(database: OpenDatabase, domains: Domains): () => Promise<void> {
+  const stopJobs = every(JOBS_EVERY_MS, async () => {
+    for (const { id } of await domains.in(DEFAULT_WORKSPACE_ID).workspaces.listWorkspaces())
+      await domains.in(id).jobs.runDueJobs();
+  });
+  const stopUpkeep = database.kind === 'embedded' ? every(UPKEEP_EVERY_MS, () => upkeep(database.db)) : async () => {};
+  return async () => {
+    await Promise.all([stopJobs(), stopUpkeep()]);
   };
+}
+
+/** Runs work again and again, never twice at once. Work that fails comes round again: whoever sends requests is told if the database is away. */
+function every(ms: number, work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
   const timer = setInterval(() => {
-    if (!isBusy) running = tick();
-  }, BACKGROUND_EVERY_MS);
+    running ??= work()
+      .catch(() => {})
+      .finally(() => {
+        running = null;
+      });
+  }, ms);
   timer.unref();
-  return () => {
+  return async () => {
     clearInterval(timer);
-    return running;
+    await running;
   };
 }
 
