@@ -40,6 +40,7 @@ export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
     before,
   );
   const joined = await joinPending(tx, roster);
+  await loseIdentities(tx, roster);
   await leaveCohorts(tx, going);
   await writeReservedSets(tx, people);
   await deleteUsers(tx, going);
@@ -85,9 +86,7 @@ async function insertUsers(tx: Ctx, people: readonly Person[], before: ReadonlyM
 
 /** Nobody else adds or moves identities now; an import may have just held one of these, and is met on the primary key. */
 async function writeIdentities(tx: Ctx, roster: Roster): Promise<void> {
-  const changes = roster.changes();
-  const owned = changes.filter((c) => c.person !== null);
-  const lost = changes.filter((c) => c.person === null).map((c) => c.identity);
+  const owned = roster.changes().filter((c) => c.person !== null);
   if (owned.length > 0)
     await queryPrepared(
       tx.db,
@@ -98,6 +97,17 @@ async function writeIdentities(tx: Ctx, roster: Roster): Promise<void> {
         ${intArray(owned.map((c) => (c.isDeprecated ? 1 : 0)))}) as w(k, l, v, u, d) order by w.k, w.l collate "C", w.v collate "C"
       on conflict (workspace_id, kind, label, value) do update set user_id = excluded.user_id, is_deprecated = excluded.is_deprecated`,
     );
+}
+
+/**
+ * After joining: an identity that this call gave and took again may have been waited for. Imports are kept out meanwhile, because
+ * whoever loses an identity unsettles.
+ */
+async function loseIdentities(tx: Ctx, roster: Roster): Promise<void> {
+  const lost = roster
+    .changes()
+    .filter((c) => c.person === null)
+    .map((c) => c.identity);
   if (lost.length > 0)
     await queryPrepared(
       tx.db,

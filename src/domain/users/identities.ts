@@ -13,7 +13,15 @@ import {
   type UserRef,
 } from './identity.ts';
 import { ITEMS_MAX, type ItemResult } from './item-result.ts';
-import { aliasName, currentExternalId, isIdentified, type Person, Roster, survivor } from './roster.ts';
+import {
+  aliasName,
+  currentExternalId,
+  isDeprecatedAlias,
+  isIdentified,
+  type Person,
+  Roster,
+  survivor,
+} from './roster.ts';
 import { giveDevice, mergeInto } from './upsert.ts';
 
 // Operations on identities. Each takes up to 1,000 items and goes ITEM BY ITEM: a faulty item is refused in its place and the others are
@@ -89,9 +97,9 @@ export async function addAliases(
     apply: (roster, item, path) => {
       const identity = checkedAlias(item.alias, [...path, 'alias']);
       const person = existing(roster, item.user, [...path, 'user']);
+      if (roster.owner(identity) === person) return person;
       checkFree(roster, identity, person, [...path, 'alias']);
-      const name = aliasName(person, identity.label);
-      if (name !== null && name !== identity.value)
+      if (aliasName(person, identity.label) !== null)
         throw fail('IDENTITY_TAKEN', 'The user has another alias with this label: rename that.', {
           path: [...path, 'alias'],
         });
@@ -103,7 +111,7 @@ export async function addAliases(
 
 /**
  * Gives the user who has an alias another name under the same label; the old pair means nobody from then on.
- * Errors of an item: NOT_FOUND (nobody has the old pair), IDENTITY_TAKEN (somebody has the new one), INVALID_INPUT.
+ * Errors of an item: NOT_FOUND (it is nobody's current alias), IDENTITY_TAKEN (somebody has the new one), INVALID_INPUT.
  */
 export async function renameAliases(
   ctx: Ctx,
@@ -115,6 +123,8 @@ export async function renameAliases(
       const before = alias({ label, name });
       const after = checkedAlias({ label, name: newName }, path);
       const person = existing(roster, { alias: { label, name } }, path);
+      if (isDeprecatedAlias(person, { label, name }))
+        throw fail('NOT_FOUND', 'This alias is deprecated already: rename the current one of that label.', { path });
       if (name === newName) return person;
       checkFree(roster, after, person, [...path, 'newName']);
       roster.take(before);

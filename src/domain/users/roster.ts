@@ -2,9 +2,9 @@ import { sql } from 'drizzle-orm';
 import { intArray, queryPrepared } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { fail } from '../errors.ts';
+import type { AttributeChange } from './attributes.ts';
 import { table } from './hold.ts';
-import { type Identity, identityKey, isUserId, KIND } from './identity.ts';
-import type { Attributes } from './user-input.ts';
+import { type Alias, alias, type Identity, identityKey, isUserId, KIND } from './identity.ts';
 
 /** A user while identities are being changed. */
 export interface Person {
@@ -15,8 +15,8 @@ export interface Person {
   readonly wasAliased: boolean;
   /** Identities this person has, by key. */
   readonly identities: Map<string, Holding>;
-  /** Attributes to merge in; null removes one. */
-  patch: Attributes | null;
+  /** What happened to their attributes, in order. */
+  readonly attributeChanges: AttributeChange[];
   /** Set when the person has gone: into another person, or deleted. */
   gone: { readonly into: Person | null } | null;
 }
@@ -24,6 +24,14 @@ export interface Person {
 export interface Holding {
   readonly identity: Identity;
   readonly isDeprecated: boolean;
+}
+
+/** An identity that nobody had and somebody was given: who waits for it under that name joins. */
+export interface Arrival {
+  readonly identity: Identity;
+  readonly person: Person;
+  /** True for a device that came to an identified user: it has never meant them. */
+  readonly isMeaningless: boolean;
 }
 
 interface IdentityRow {
@@ -43,6 +51,8 @@ export class Roster {
   readonly people = new Map<number, Person>();
   /** Identities that change owner, or lose theirs. */
   readonly changed = new Set<string>();
+  /** Identities that found their user, in the order in which they did. */
+  readonly arrivals: Arrival[] = [];
   readonly #owners = new Map<string, { identity: Identity; person: Person | null }>();
   #nextId: number;
   #moves = false;
@@ -61,8 +71,8 @@ export class Roster {
     const roster = new Roster(workspace.next);
     const owners = await queryPrepared<{ user_id: number }>(
       tx.db,
-      sql`/* rosterOwners */ select distinct i.user_id from ${table(identities)} join identities i
-        on i.workspace_id = ${tx.workspaceId}::int and i.kind = k and i.label = l and i.value = v where i.user_id is not null
+      sql`/* rosterOwners */ select distinct i.user_id from ${table(identities)} cross join lateral (select i.user_id from identities i
+        where i.workspace_id = ${tx.workspaceId}::int and i.kind = k and i.label = l and i.value = v limit 1) i where i.user_id is not null
         union select id from users where workspace_id = ${tx.workspaceId}::int and id = any(${intArray(userIds.filter(isUserId))})`,
     );
     if (owners.length > 0)
@@ -93,7 +103,7 @@ export class Roster {
       wasIdentified: holdings.some(isCurrentExternalId),
       wasAliased: holdings.some(isCurrentAlias),
       identities,
-      patch: null,
+      attributeChanges: [],
       gone: null,
     };
     this.people.set(id, person);
@@ -119,7 +129,7 @@ export class Roster {
       wasIdentified: false,
       wasAliased: false,
       identities: new Map(),
-      patch: null,
+      attributeChanges: [],
       gone: null,
     };
     this.people.set(person.id, person);
@@ -131,7 +141,12 @@ export class Roster {
     const key = identityKey(identity);
     const now = person.identities.get(key);
     if (now && now.isDeprecated === isDeprecated) return;
-    this.#loosen(key);
+    if (!this.#owners.has(key)) {
+      // Decided now, as it would be if this item were a call of its own: later ones may identify the user.
+      const isMeaningless = identity.kind === KIND.deviceId && isIdentified(person);
+      this.arrivals.push({ identity, person, isMeaningless });
+    }
+    if (!now) this.#loosen(key);
     person.identities.set(key, { identity, isDeprecated });
     this.#owners.set(key, { identity, person });
     this.changed.add(key);
@@ -204,6 +219,11 @@ export function aliasName(person: Person, label: string): string | null {
   for (const h of person.identities.values())
     if (isCurrentAlias(h) && h.identity.label === label) return h.identity.value;
   return null;
+}
+
+/** True when the alias is one that the person had before a merge: it still means them, and is not their name under that label. */
+export function isDeprecatedAlias(person: Person, a: Alias): boolean {
+  return person.identities.get(identityKey(alias(a)))?.isDeprecated ?? false;
 }
 
 function isCurrentExternalId(h: Holding): boolean {

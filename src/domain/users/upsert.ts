@@ -1,6 +1,15 @@
 import { fail, type Path } from '../errors.ts';
+import { patchAttributes } from './attributes.ts';
 import { alias, deviceId, externalId, type Identity } from './identity.ts';
-import { aliasName, currentExternalId, isAliased, isIdentified, type Person, type Roster } from './roster.ts';
+import {
+  aliasName,
+  currentExternalId,
+  isAliased,
+  isDeprecatedAlias,
+  isIdentified,
+  type Person,
+  type Roster,
+} from './roster.ts';
 import type { UserInput } from './user-input.ts';
 
 /** Every identity that users to upsert are named by. */
@@ -26,22 +35,21 @@ export function upsert(roster: Roster, input: UserInput, path: Path): { person: 
   const person = found ?? roster.create();
   if (input.externalId !== null && !roster.owner(externalId(input.externalId)))
     roster.give(person, externalId(input.externalId));
-  for (const a of input.aliases) roster.give(person, alias(a));
+  // One they have already stays as it is: a deprecated alias means them, and does not become their name again.
+  for (const a of input.aliases) if (roster.owner(alias(a)) !== person) roster.give(person, alias(a));
   for (const d of input.deviceIds) giveDevice(roster, person, d);
-  if (input.attributes) person.patch = { ...person.patch, ...input.attributes };
+  if (input.attributes) patchAttributes(person, input.attributes);
   return { person, isCreated: found === null };
 }
 
 function findPerson(roster: Roster, input: UserInput): Person | null {
   if (input.id !== undefined) return roster.person(input.id);
   const byAlias = input.aliases.map((a) => roster.owner(alias(a))).find((p) => p !== null) ?? null;
-  const byDevice = input.deviceIds.map((d) => roster.owner(deviceId(d))).find((p) => p !== null) ?? null;
-  if (input.externalId === null) return byAlias ?? byDevice;
+  const byDevice = input.deviceIds.map((d) => roster.owner(deviceId(d))).filter((p) => p !== null);
+  if (input.externalId === null) return byAlias ?? byDevice[0] ?? null;
   const known = roster.owner(externalId(input.externalId));
-  if (known) return known;
   // An unknown external id: somebody anonymous is being identified, or a new user appears.
-  if (byAlias) return byAlias;
-  return byDevice && !isIdentified(byDevice) ? byDevice : null;
+  return known ?? byAlias ?? byDevice.find((p) => !isIdentified(p)) ?? null;
 }
 
 /** True when the external id is new: whoever else the input names is to be identified by it. */
@@ -69,6 +77,7 @@ function checkAliases(roster: Roster, input: UserInput, person: Person | null, p
       throw fail('IDENTITY_TAKEN', 'The alias belongs to another user: merge the users, or choose another alias.', {
         path: at,
       });
+    if (owner && isDeprecatedAlias(owner, a)) return;
     const other = names.get(a.label) ?? (person ? aliasName(person, a.label) : null);
     if (other !== null && other !== a.name)
       throw fail(
@@ -103,6 +112,6 @@ export function mergeInto(roster: Roster, goes: Person, stays: Person): void {
     const clashes = isAlias ? aliasName(stays, identity.label) !== null : identity.kind === 1 && hasExternalId;
     roster.give(stays, identity, isDeprecated || clashes);
   }
-  stays.patch = goes.patch || stays.patch ? { ...goes.patch, ...stays.patch } : null;
+  stays.attributeChanges.push({ from: goes });
   goes.gone = { into: stays };
 }
