@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Ctx } from '../../src/domain/context.ts';
+import { type FakeClock, fakeClock, makeContext } from '../support/context.ts';
+import { DATABASES, openTestDatabase, type TestDatabase } from '../support/database.ts';
+import type { Command } from './command.ts';
+import { observe, perform } from './engine.ts';
+import { Model } from './model.ts';
+import { commands, opening } from './sequences.ts';
+
+/** How many sequences each database runs; a campaign asks for more. */
+const RUNS = { pglite: 600, postgres: 1_400 } as const;
+const runs = (kind: keyof typeof RUNS) => Number(process.env.MUSTER_MODEL_RUNS ?? RUNS[kind]);
+const seed = Number(process.env.MUSTER_MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+/** After the opening. */
+const LENGTH_MAX = 12;
+/** Between two commands, so that the pending pool has members of different ages. */
+const STEP_MS = 10 * 3_600_000;
+
+interface Workspace {
+  readonly ctx: Ctx;
+  readonly clock: FakeClock;
+}
+
+/** One command, done to the model and to the product: both must answer the same and leave the same behind. */
+class Step implements fc.AsyncCommand<Model, Workspace> {
+  readonly #command: Command;
+  constructor(command: Command) {
+    this.#command = command;
+  }
+  check = () => true;
+  async run(model: Model, { ctx, clock }: Workspace): Promise<void> {
+    clock.advance(STEP_MS);
+    const answer = model.apply(this.#command, clock.now().getTime());
+    expect(await perform(ctx, this.#command)).toEqual(answer);
+    expect(await observe(ctx)).toEqual(model.state());
+  }
+  toString = () => JSON.stringify(this.#command);
+}
+
+describe.each(DATABASES)('the engine on %s', (kind) => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await openTestDatabase(kind);
+  });
+  afterAll(() => database.close());
+
+  test('answers and stores what sets in memory would, after each of any commands', { timeout: 3_600_000 }, async () => {
+    const sequences = fc.asyncProperty(
+      opening,
+      fc.commands([commands.map((command) => new Step(command))], { maxCommands: LENGTH_MAX, size: 'max' }),
+      async (first, steps) => {
+        const clock = fakeClock();
+        const real = { clock, ctx: await makeContext(database, { now: clock.now }) };
+        const model = new Model();
+        for (const command of first) await new Step(command).run(model, real);
+        await fc.asyncModelRun(() => ({ model, real }), steps);
+      },
+    );
+    await fc.assert(sequences, { numRuns: runs(kind), seed });
+  });
+});
