@@ -2,6 +2,7 @@ import { COHORT_NAME_MAX_CHARACTERS } from '../domain/cohorts/change.ts';
 import type { Cohort, Outcome } from '../domain/cohorts/cohort.ts';
 import { DomainError, fail, type Path } from '../domain/errors.ts';
 import { parsePartner } from '../domain/keys/partner.ts';
+import { pageOfArray } from '../domain/page.ts';
 import type { Reach } from '../domain/segments/reach.ts';
 import { builder } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
@@ -74,11 +75,7 @@ builder.node(CohortRef, {
       description: 'The users in it, in order of appearance in the workspace.',
       args: pageArgs,
       resolve: (cohort, args, ctx) =>
-        userConnection(
-          ctx,
-          () => ctx.domain.members.pageCohort(cohort.id, args),
-          () => ctx.loaders.cohortSize.load(cohort.id),
-        ),
+        userConnection(ctx, { cohortId: cohort.id }, args, () => ctx.loaders.cohortSize.load(cohort.id)),
     }),
     includes: t.boolean({
       description: 'Whether a user is in it; false where the reference means nobody.',
@@ -124,11 +121,14 @@ builder.node(CohortRef, {
       authScopes: { scope: 'segments:read' },
       description: 'The live segments whose filter mentions it, by name.',
       args: pageArgs,
-      resolve: (cohort, args, { domain }) =>
-        lazyConnection(
-          () => domain.segments.listSegments({ ...args, mentions: cohort.id }),
-          () => domain.segments.countSegments({ mentions: cohort.id }),
-        ),
+      resolve: (cohort, args, { domain, loaders }) => {
+        const all = async () => (await loaders.segmentsOfCohort.load(cohort.id)) ?? [];
+        const list = JSON.stringify([domain.workspaceId, 'segments of cohort', cohort.id]);
+        return lazyConnection(
+          async () => pageOfArray(await all(), list, args, (segment) => segment.id),
+          async () => (await all()).length,
+        );
+      },
     }),
   }),
 });

@@ -3,7 +3,9 @@ import type { Activity, Cohort, CohortRef } from '../domain/cohorts/cohort.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { Domain } from '../domain/index.ts';
 import type { Key } from '../domain/keys/key.ts';
+import type { Page, PageArgs } from '../domain/page.ts';
 import type { Filter } from '../domain/segments/filter.ts';
+import type { UserList } from '../domain/segments/members.ts';
 import type { Segment, SegmentRef } from '../domain/segments/segment.ts';
 import type { UserRef } from '../domain/users/identity.ts';
 import type { User } from '../domain/users/user.ts';
@@ -37,6 +39,24 @@ export function createLoaders(domain: Domain) {
     cohortPending: byId((ids: readonly number[]): Promise<Map<number, number>> => pending.countPendingByCohortIds(ids)),
     cohortActivity: byId((ids: readonly number[]): Promise<Map<number, Activity>> => cohorts.activityByCohortIds(ids)),
     filterSize: inOrder((filters: readonly Filter[]) => members.countMembers(filters), JSON.stringify),
+    segmentsOfCohort: byId(
+      (ids: readonly number[]): Promise<Map<number, Segment[]>> => segments.segmentsByCohortIds(ids),
+    ),
+    userPage: new DataLoader<UserPage, Page<number>, string>(
+      async (asked) => {
+        const pages = new Map<UserPage, Page<number> | Error>();
+        const readGroup = async (group: readonly UserPage[], args: PageArgs) => {
+          const lists = group.map(({ list }) => list);
+          const read = await members.pageUsers(lists, args).catch(asError);
+          group.forEach((one, i) => {
+            pages.set(one, read instanceof Error ? read : (read[i] ?? new Error('Every list has a page.')));
+          });
+        };
+        await Promise.all(alike(asked).map((group) => readGroup(group, group[0].args)));
+        return asked.map((one) => pages.get(one) ?? new Error('Every list is in a group.'));
+      },
+      { cacheKeyFn: JSON.stringify },
+    ),
     cohortIdsOfUser: byId((ids: readonly number[]): Promise<Map<number, number[]>> => cohorts.cohortIdsByUserIds(ids)),
     /** The live segments each user is in. */
     segmentsOfUser: new DataLoader<number, Segment[]>(async (ids) => {
@@ -55,6 +75,25 @@ export function createLoaders(domain: Domain) {
 }
 
 export type Loaders = ReturnType<typeof createLoaders>;
+
+/** A page of a list of users. */
+interface UserPage {
+  readonly list: UserList;
+  readonly args: PageArgs;
+}
+
+/** Those that ask for the same part of their list, together; a cursor fits one list only, so who has one stays alone. */
+function alike(asked: readonly UserPage[]): (readonly [UserPage, ...UserPage[]])[] {
+  const groups = new Map<string, [UserPage, ...UserPage[]]>();
+  for (const one of asked) {
+    const { first, after, last, before } = one.args;
+    const key = JSON.stringify([first, after, last, before, after || before ? one.list : null]);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return [...groups.values()];
+}
 
 /** A loader over a read that answers a Map; what is missing is null. */
 function byId<K extends number | string, V>(read: (ids: readonly K[]) => Promise<Map<K, V>>): DataLoader<K, V | null> {

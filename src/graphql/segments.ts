@@ -66,11 +66,7 @@ builder.node(SegmentRef, {
       description: 'The users in it, in order of appearance in the workspace.',
       args: pageArgs,
       resolve: (segment, args, ctx) =>
-        userConnection(
-          ctx,
-          () => ctx.domain.members.pageSegment(segment, args),
-          () => ctx.loaders.filterSize.load(segment.filter),
-        ),
+        userConnection(ctx, { segment }, args, () => ctx.loaders.filterSize.load(segment.filter)),
     }),
     includes: t.boolean({
       description: 'Whether a user is in it; false where the reference means nobody.',
@@ -115,11 +111,7 @@ const SegmentPreview = builder.objectRef<{ readonly filter: Filter }>('SegmentPr
       description: 'The users it has, in order of appearance in the workspace.',
       args: pageArgs,
       resolve: ({ filter }, args, ctx) =>
-        userConnection(
-          ctx,
-          () => ctx.domain.members.pagePreview(filter, args),
-          () => ctx.loaders.filterSize.load(filter),
-        ),
+        userConnection(ctx, { filter }, args, () => ctx.loaders.filterSize.load(filter)),
     }),
   }),
 });

@@ -103,12 +103,7 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'users:read' },
     description: 'All users of the workspace, in order of appearance.',
     args: pageArgs,
-    resolve: (_, args, ctx) =>
-      userConnection(
-        ctx,
-        () => ctx.domain.members.pageEveryone(args),
-        () => ctx.domain.users.countUsers(),
-      ),
+    resolve: (_, args, ctx) => userConnection(ctx, { everyone: true }, args, () => ctx.domain.users.countUsers()),
   }),
 }));
 

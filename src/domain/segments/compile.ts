@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { RESERVED } from '../membership/bits.ts';
-import type { Filter } from './filter.ts';
+import { type Filter, leavesOf } from './filter.ts';
 
 /**
  * Filters as bits. `blocks(where)` selects `block` and one bit string per filter, `w0`, `w1` ..., for every block in which any of the
@@ -11,21 +11,21 @@ export interface Compiled {
 }
 
 /**
- * Compiles filters into one aggregate per set of cohorts that are OR-ed, shared by all filters, and one bit expression per filter.
- * A negation is taken from the reserved set of everyone, and only where no positive neighbour bounds it already.
+ * Compiles filters into one aggregate per leaf (leaves of an OR share one, and so do equal leaves of all filters) and one bit expression
+ * per filter. A negation is taken from the reserved set of everyone, and only where no positive neighbour bounds it already.
  */
 export function compile(workspaceId: number, filters: readonly Filter[]): Compiled {
   const sources = new Sources();
   const expressions = filters.map((filter) => expression(positive(filter), sources));
   const [only] = sources.sets;
   // One cohort alone needs no grouping: its blocks are its rows.
-  const isPlain = sources.sets.length === 1 && only?.length === 1;
+  const isPlain = sources.sets.length === 1 && only?.cohorts.length === 1;
   const columns = sources.sets.map((set, i) => {
-    const bits = isPlain ? sql`m.bits` : sql`coalesce(bit_or(m.bits) filter (where ${among(set)}), 0::bit(8192))`;
+    const bits = isPlain ? sql`m.bits` : aggregate(set);
     return sql`${bits} as ${sql.raw(`g${i}`)}`;
   });
   const words = expressions.map((e, i) => sql`${e} as ${sql.raw(`w${i}`)}`);
-  const mentioned = [...new Set(sources.sets.flat())];
+  const mentioned = [...new Set(sources.sets.flatMap((set) => set.cohorts))];
   return {
     blocks: (where) => sql`select block, ${sql.join(words, sql`, `)} from (
       select m.block, ${sql.join(columns, sql`, `)} from membership_blocks m
@@ -34,15 +34,43 @@ export function compile(workspaceId: number, filters: readonly Filter[]): Compil
   };
 }
 
-/** Sets of cohorts whose members are OR-ed by one aggregate. */
+/** PostgreSQL takes at most 1,664 columns in one select. */
+const MAX_COLUMNS = 1_600;
+
+/** Cuts filters, in order, into as few runs as one statement each can hold. */
+export function compilable<T extends { readonly filter: Filter }>(items: readonly T[]): T[][] {
+  const runs: T[][] = [];
+  let columns = 0;
+  for (const item of items) {
+    // A column a leaf, one for everyone, and one for the filter itself.
+    const needed = leavesOf(item.filter).length + 2;
+    columns += needed;
+    const run = runs.at(-1);
+    if (run && columns <= MAX_COLUMNS) run.push(item);
+    else {
+      runs.push([item]);
+      columns = needed;
+    }
+  }
+  return runs;
+}
+
+/** Cohorts of which a user is in at least one, or in every one. */
+interface CohortSet {
+  readonly of: 'any' | 'all';
+  readonly cohorts: readonly number[];
+}
+
+/** The sets of cohorts that a statement aggregates, a column each. */
 class Sources {
-  readonly sets: number[][] = [];
+  readonly sets: CohortSet[] = [];
   readonly #index = new Map<string, number>();
 
   /** The column of a set. */
-  column(cohorts: readonly number[]): SQL {
-    const set = [...new Set(cohorts)].sort((a, b) => a - b);
-    const key = set.join();
+  column({ of, cohorts }: CohortSet): SQL {
+    const distinct = [...new Set(cohorts)].sort((a, b) => a - b);
+    const set: CohortSet = { of: distinct.length === 1 ? 'any' : of, cohorts: distinct };
+    const key = `${set.of} ${distinct.join()}`;
     const at = this.#index.get(key) ?? this.sets.length;
     if (at === this.sets.length) {
       this.#index.set(key, at);
@@ -52,11 +80,21 @@ class Sources {
   }
 }
 
+/** The users of a set in one block. A cohort without a row in the block has nobody there. */
+function aggregate(set: CohortSet): SQL {
+  const rows = sql`filter (where ${among(set.cohorts)})`;
+  return set.of === 'any'
+    ? sql`coalesce(bit_or(m.bits) ${rows}, 0::bit(8192))`
+    : sql`case when count(*) ${rows} = ${int(set.cohorts.length)} then bit_and(m.bits) ${rows} else 0::bit(8192) end`;
+}
+
 /** A filter in four shapes, with the negative operators spelled as negations. */
 type Shape =
-  | { readonly type: 'in'; readonly cohorts: readonly number[] }
+  | { readonly type: 'in'; readonly set: CohortSet }
   | { readonly type: 'all' | 'any'; readonly of: readonly Shape[] }
   | { readonly type: 'not'; readonly of: Shape };
+
+const EVERYONE: CohortSet = { of: 'any', cohorts: [RESERVED.everyone] };
 
 function positive(filter: Filter): Shape {
   switch (filter.type) {
@@ -70,12 +108,12 @@ function positive(filter: Filter): Shape {
       switch (filter.operator) {
         case 'includes_value':
         case 'includes_any_of':
-          return { type: 'in', cohorts: filter.values };
+          return { type: 'in', set: { of: 'any', cohorts: filter.values } };
         case 'includes_all_of':
-          return { type: 'all', of: filter.values.map((value): Shape => ({ type: 'in', cohorts: [value] })) };
+          return { type: 'in', set: { of: 'all', cohorts: filter.values } };
         case 'does_not_include_value':
         case 'includes_none_of':
-          return negate({ type: 'in', cohorts: filter.values });
+          return negate({ type: 'in', set: { of: 'any', cohorts: filter.values } });
       }
   }
 }
@@ -83,9 +121,10 @@ function positive(filter: Filter): Shape {
 /** Leaves of an OR are one set: one aggregate instead of one each. */
 function anyOf(shapes: readonly Shape[]): Shape {
   const flat = shapes.flatMap((s) => (s.type === 'any' ? s.of : [s]));
-  const cohorts = flat.flatMap((s) => (s.type === 'in' ? s.cohorts : []));
-  const rest = flat.filter((s) => s.type !== 'in');
-  const of: Shape[] = cohorts.length > 0 ? [{ type: 'in', cohorts }, ...rest] : rest;
+  const isAnyOf = (s: Shape) => s.type === 'in' && (s.set.of === 'any' || s.set.cohorts.length === 1);
+  const cohorts = flat.flatMap((s) => (s.type === 'in' && isAnyOf(s) ? s.set.cohorts : []));
+  const rest = flat.filter((s) => !isAnyOf(s));
+  const of: Shape[] = cohorts.length > 0 ? [{ type: 'in', set: { of: 'any', cohorts } }, ...rest] : rest;
   const [only] = of;
   return of.length === 1 && only ? only : { type: 'any', of };
 }
@@ -97,7 +136,7 @@ function negate(shape: Shape): Shape {
 function expression(shape: Shape, sources: Sources): SQL {
   switch (shape.type) {
     case 'in':
-      return sources.column(shape.cohorts);
+      return sources.column(shape.set);
     case 'any':
       return sql`(${sql.join(
         shape.of.map((child) => expression(child, sources)),
@@ -108,18 +147,18 @@ function expression(shape: Shape, sources: Sources): SQL {
       const gone = shape.of.flatMap((child) =>
         child.type === 'not' ? [sql`(~ ${expression(child.of, sources)})`] : [],
       );
-      if (bounds.length === 0) bounds.push(sources.column([RESERVED.everyone]));
+      if (bounds.length === 0) bounds.push(sources.column(EVERYONE));
       return sql`(${sql.join([...bounds, ...gone], sql` & `)})`;
     }
     case 'not':
-      return sql`(${sources.column([RESERVED.everyone])} & (~ ${expression(shape.of, sources)}))`;
+      return sql`(${sources.column(EVERYONE)} & (~ ${expression(shape.of, sources)}))`;
   }
 }
 
 function among(cohorts: readonly number[]): SQL {
   const [only] = cohorts;
   if (cohorts.length === 1 && only !== undefined) return sql`m.cohort_id = ${int(only)}`;
-  return sql`m.cohort_id in (${sql.join(cohorts.map(int), sql`, `)})`;
+  return sql`m.cohort_id in (${sql.raw(cohorts.map(digits).join(', '))})`;
 }
 
 /**
@@ -127,6 +166,10 @@ function among(cohorts: readonly number[]): SQL {
  * parameters it is then sent and answered in one round trip instead of two.
  */
 export function int(value: number): SQL {
+  return sql.raw(digits(value));
+}
+
+function digits(value: number): string {
   if (!Number.isSafeInteger(value)) throw new Error('Only whole numbers are written into a statement.');
-  return sql.raw(String(value));
+  return String(value);
 }

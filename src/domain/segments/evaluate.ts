@@ -3,26 +3,29 @@ import { intArray, queryPrepared, queryRows } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { BLOCK_SHIFT, parseIntArray, RESERVED, usersOfBlock, usersOfBlockDescending } from '../membership/bits.ts';
 import { type Page, type PageArgs, parsePage, toPage } from '../page.ts';
-import { compile, int } from './compile.ts';
+import { compilable, compile, int } from './compile.ts';
 import { cohortsOf, type Filter } from './filter.ts';
 import { matches } from './matches.ts';
 
 /** The blocks a page looks at first; four times as many each time it has not found enough. */
 const FIRST_WINDOW_BLOCKS = 4;
-/** PostgreSQL takes at most 1,664 columns in one select. */
-const FILTERS_PER_STATEMENT = 200;
+/** Lists paged by one statement: each brings up to 8 KB a block. */
+const LISTS_PER_STATEMENT = 100;
 
-/** How many users each filter has, exactly, in the order asked. One statement for up to 200 filters: one snapshot. */
+/** How many users each filter has, exactly, in the order asked. One statement, unless they are hundreds: one snapshot. */
 export async function countMembers(ctx: Ctx, filters: readonly Filter[]): Promise<number[]> {
   const counts: number[] = [];
-  for (let i = 0; i < filters.length; i += FILTERS_PER_STATEMENT) {
-    const some = filters.slice(i, i + FILTERS_PER_STATEMENT);
-    const sums = some.map((_, n) => sql`coalesce(sum(bit_count(${sql.raw(`w${n}`)})), 0)::int as ${sql.raw(`c${n}`)}`);
+  for (const run of compilable(filters.map((filter) => ({ filter })))) {
+    const sums = run.map((_, n) => sql`coalesce(sum(bit_count(${sql.raw(`w${n}`)})), 0)::int as ${sql.raw(`c${n}`)}`);
+    const { blocks } = compile(
+      ctx.workspaceId,
+      run.map(({ filter }) => filter),
+    );
     const [row] = await queryRows<Record<string, number>>(
       ctx.db,
-      sql`/* countMembers */ select ${sql.join(sums, sql`, `)} from (${compile(ctx.workspaceId, some).blocks()}) b`,
+      sql`/* countMembers */ select ${sql.join(sums, sql`, `)} from (${blocks()}) b`,
     );
-    counts.push(...some.map((_, n) => row?.[`c${n}`] ?? 0));
+    counts.push(...run.map((_, n) => row?.[`c${n}`] ?? 0));
   }
   return counts;
 }
@@ -37,68 +40,114 @@ export async function countCohortMembers(ctx: Ctx, cohortIds: readonly number[])
   return new Map(rows.map((row) => [row.id, row.n]));
 }
 
+/** A list of users that can be paged: those a filter has. `name` tells its cursors from those of other lists. */
+export interface MemberList {
+  readonly name: string;
+  readonly filter: Filter;
+}
+
 /**
- * A page of the users a filter has, by number. `list` names the list, so that a cursor of another is refused. Looks at few blocks first
- * and at more only where members are rare, so a page costs the same in a segment of any size.
- * Errors: as `parsePage`.
+ * A page of the users of each list, by number. Looks at few blocks first and at more only where members are rare, so a page costs the same
+ * in a list of any size. The lists share their statements: one is enough for all, unless one of them is thin. Errors: as `parsePage`, of
+ * the first list that has any.
  */
-export async function pageMembers(ctx: Ctx, filter: Filter, list: string, args: PageArgs): Promise<Page<number>> {
-  const slice = parsePage(args, list);
-  const compiled = compile(ctx.workspaceId, [filter]);
-  const from = slice.key === null ? null : Number(slice.key[0]);
-  const wanted = slice.limit + 1;
-  const found: number[] = [];
+export async function pageMembers(ctx: Ctx, lists: readonly MemberList[], args: PageArgs): Promise<Page<number>[]> {
+  const pages: Page<number>[] = [];
+  for (let i = 0; i < lists.length; i += LISTS_PER_STATEMENT)
+    for (const run of compilable(lists.slice(i, i + LISTS_PER_STATEMENT)))
+      pages.push(...(await pageRun(ctx, run, args)));
+  return pages;
+}
+
+async function pageRun(ctx: Ctx, lists: readonly MemberList[], args: PageArgs): Promise<Page<number>[]> {
+  const all = lists.map(({ name, filter }) => ({
+    name,
+    filter,
+    slice: parsePage(args, name, ['number']),
+    found: [] as number[],
+  }));
+  const [first] = all;
+  if (!first) return [];
+  // A cursor fits one list only, so all begin at the same place.
+  const { limit, isForward, key } = first.slice;
+  const from = key === null ? null : Number(key[0]);
   // Users are numbered from 1: forward starts after `from`, backward ends before it.
-  let edge = slice.isForward ? (from ?? 0) + 1 : from;
-  for (let size = FIRST_WINDOW_BLOCKS; found.length < wanted; size *= 4) {
-    const window = await readWindow(ctx, compiled.blocks, edge, size, slice.isForward);
-    for (const { block, bits } of window.blocks) {
-      const left = wanted - found.length;
-      if (left <= 0) break;
-      if (slice.isForward) found.push(...usersOfBlock(block, bits, edge ?? 0, left));
-      else found.push(...usersOfBlockDescending(block, bits, edge ?? Number.MAX_SAFE_INTEGER, left));
-    }
+  let edge = isForward ? (from ?? 0) + 1 : from;
+  for (let size = FIRST_WINDOW_BLOCKS; ; size *= 4) {
+    const hungry = all.filter(({ found }) => found.length <= limit);
+    if (hungry.length === 0) break;
+    const window = await readWindow(
+      ctx,
+      hungry.map(({ filter }) => filter),
+      edge,
+      size,
+      isForward,
+    );
+    for (const { block, words } of window.blocks)
+      hungry.forEach(({ found }, n) => {
+        const bits = words[n] ?? '';
+        const left = limit + 1 - found.length;
+        if (left <= 0) return;
+        if (isForward) found.push(...usersOfBlock(block, bits, edge ?? 0, left));
+        else found.push(...usersOfBlockDescending(block, bits, edge ?? Number.MAX_SAFE_INTEGER, left));
+      });
     if (window.next === null) break;
     edge = window.next;
   }
-  return toPage(slice, list, found, (id) => [id]);
+  return all.map(({ name, slice, found }) => toPage(slice, name, found, (id) => [id]));
 }
 
 interface Window {
-  readonly blocks: readonly { block: number; bits: string }[];
+  /** The blocks in which any list has users, in order of reading, with the bits of each list; null where a list has none. */
+  readonly blocks: readonly { readonly block: number; readonly words: readonly (string | null)[] }[];
   /** Where the next window begins; null when this was the last. */
   readonly next: number | null;
 }
 
+type WindowRow = { block: number | null; top: number | null; high: number | null } & {
+  readonly [word: `w${number}`]: string | null;
+};
+
 async function readWindow(
   ctx: Ctx,
-  blocks: ReturnType<typeof compile>['blocks'],
+  filters: readonly Filter[],
   edge: number | null,
   size: number,
   isForward: boolean,
 ): Promise<Window> {
   const top = sql`(select max(t.block) from membership_blocks t where t.workspace_id = ${int(ctx.workspaceId)} and t.cohort_id = ${int(RESERVED.everyone)})`;
   // Backward from the end, the end is known to the database only.
-  const high = edge === null ? top : sql`${int((edge - 1) >> BLOCK_SHIFT)}`;
+  const high = edge === null ? top : int((edge - 1) >> BLOCK_SHIFT);
   const low = isForward && edge !== null ? edge >> BLOCK_SHIFT : null;
   const range =
     low !== null
       ? sql`m.block between ${int(low)} and ${int(low + size - 1)}`
       : sql`m.block between ${high} - ${int(size - 1)} and ${high}`;
-  const rows = await queryRows<{ block: number | null; bits: string | null; top: number | null; high: number | null }>(
+  const names = filters.map((_, n) => sql.raw(`w${n}`));
+  const hasAny = sql.join(
+    names.map((w) => sql`bit_count(${w}) > 0`),
+    sql` or `,
+  );
+  const words = sql.join(
+    names.map((w) => sql`case when bit_count(b.${w}) > 0 then b.${w}::text end as ${w}`),
+    sql`, `,
+  );
+  const rows = await queryRows<WindowRow>(
     ctx.db,
-    sql`/* pageMembers */ select b.block, b.w0::text as bits, ${top} as top, ${low !== null ? sql`0` : high} as high
-      from (select 1) one left join (select block, w0 from (${blocks(range)} offset 0) p where bit_count(w0) > 0) b on true
+    sql`/* pageMembers */ select b.block, ${words}, ${top} as top, ${low !== null ? sql`0` : high} as high
+      from (select 1) one left join (select * from (${compile(ctx.workspaceId, filters).blocks(range)} offset 0) p where ${hasAny}) b on true
       order by b.block ${isForward ? sql`` : sql`desc`}`,
   );
   const [first] = rows;
-  const filled = rows.flatMap(({ block, bits }) => (block === null || bits === null ? [] : [{ block, bits }]));
+  const blocks = rows.flatMap((row) =>
+    row.block === null ? [] : [{ block: row.block, words: filters.map((_, n) => row[`w${n}`] ?? null) }],
+  );
   if (low !== null) {
     const next = low + size;
-    return { blocks: filled, next: next <= (first?.top ?? -1) ? next << BLOCK_SHIFT : null };
+    return { blocks, next: next <= (first?.top ?? -1) ? next << BLOCK_SHIFT : null };
   }
   const next = (first?.high ?? -1) - size;
-  return { blocks: filled, next: next >= 0 ? (next + 1) << BLOCK_SHIFT : null };
+  return { blocks, next: next >= 0 ? (next + 1) << BLOCK_SHIFT : null };
 }
 
 /**

@@ -37,24 +37,28 @@ export async function reachOfCohorts(ctx: Ctx, cohortIds: readonly number[]): Pr
   return reachOf(ctx, cohortIds.map(cohortFilter));
 }
 
-/** A page of the users of a segment, by number. Errors: as `parsePage`. */
-export async function pageSegment(ctx: Ctx, segment: Segment, args: PageArgs): Promise<Page<number>> {
-  return evaluate.pageMembers(ctx, segment.filter, `segment:${segment.id}`, args);
+/** Users that can be paged: those of a cohort, of a segment, those a filter has that is not saved, or everyone. */
+export type UserList =
+  | { readonly cohortId: number }
+  | { readonly segment: Segment }
+  | { readonly filter: Filter }
+  | { readonly everyone: true };
+
+/** A page of the users of each list, by number, all with the same arguments. Errors: as `parsePage`. */
+export async function pageUsers(ctx: Ctx, lists: readonly UserList[], args: PageArgs): Promise<Page<number>[]> {
+  return evaluate.pageMembers(
+    ctx,
+    lists.map((list) => memberList(ctx.workspaceId, list)),
+    args,
+  );
 }
 
-/** A page of the users of a cohort, by number. Errors: as `parsePage`. */
-export async function pageCohort(ctx: Ctx, cohortId: number, args: PageArgs): Promise<Page<number>> {
-  return evaluate.pageMembers(ctx, cohortFilter(cohortId), `cohort:${ctx.workspaceId}:${cohortId}`, args);
-}
-
-/** A page of the users a filter has that is not saved, by number. Errors: as `parsePage`. */
-export async function pagePreview(ctx: Ctx, filter: Filter, args: PageArgs): Promise<Page<number>> {
-  return evaluate.pageMembers(ctx, filter, `preview:${ctx.workspaceId}`, args);
-}
-
-/** A page of everyone, by number. Errors: as `parsePage`. */
-export async function pageEveryone(ctx: Ctx, args: PageArgs): Promise<Page<number>> {
-  return evaluate.pageMembers(ctx, cohortFilter(RESERVED.everyone), `users:${ctx.workspaceId}`, args);
+function memberList(workspaceId: number, list: UserList): evaluate.MemberList {
+  const named = (filter: Filter, ...name: unknown[]) => ({ name: JSON.stringify([workspaceId, ...name]), filter });
+  if ('cohortId' in list) return named(cohortFilter(list.cohortId), 'cohort', list.cohortId);
+  if ('segment' in list) return named(list.segment.filter, 'segment', list.segment.id);
+  if ('filter' in list) return named(list.filter, 'preview', list.filter);
+  return named(cohortFilter(RESERVED.everyone), 'everyone');
 }
 
 /** Reads a filter that is not saved. Errors: as `readFilter`. */

@@ -130,12 +130,32 @@ export async function liveSegments(ctx: Ctx): Promise<Segment[]> {
   return rows.map(toSegment);
 }
 
+/** The live segments whose filter mentions each cohort, by name; cohorts that none mentions are missing. One statement. */
+export async function segmentsByCohortIds(ctx: Ctx, cohortIds: readonly number[]): Promise<Map<number, Segment[]>> {
+  const rows = await ctx.db
+    .select({ cohortId: segmentCohorts.cohortId, segment: segments })
+    .from(segmentCohorts)
+    .innerJoin(
+      segments,
+      and(eq(segments.workspaceId, segmentCohorts.workspaceId), eq(segments.id, segmentCohorts.segmentId)),
+    )
+    .where(
+      and(
+        eq(segmentCohorts.workspaceId, ctx.workspaceId),
+        sql`${segmentCohorts.cohortId} = any(${intArray(cohortIds)})`,
+        isNull(segments.archivedAt),
+      ),
+    )
+    .orderBy(asc(segments.name), asc(segments.id));
+  const found = new Map<number, Segment[]>();
+  for (const { cohortId, segment } of rows) found.set(cohortId, [...(found.get(cohortId) ?? []), toSegment(segment)]);
+  return found;
+}
+
 interface SegmentFilter {
   /** Part of the name or of the description, in any case. */
   readonly search?: string | null | undefined;
   readonly includeArchived?: boolean | null | undefined;
-  /** Only segments whose filter mentions this cohort. */
-  readonly mentions?: number | undefined;
 }
 
 /** A page of segments; live ones by name unless asked otherwise. Errors: as `parsePage`. */
@@ -182,15 +202,6 @@ function segmentFilter(ctx: Ctx, input: SegmentFilter): SQL | undefined {
     eq(segments.workspaceId, ctx.workspaceId),
     input.includeArchived ? undefined : isNull(segments.archivedAt),
     like ? sql`(${ilike(segments.name, like)} or ${ilike(segments.description, like)})` : undefined,
-    input.mentions === undefined
-      ? undefined
-      : inArray(
-          segments.id,
-          ctx.db
-            .select({ id: segmentCohorts.segmentId })
-            .from(segmentCohorts)
-            .where(and(eq(segmentCohorts.workspaceId, ctx.workspaceId), eq(segmentCohorts.cohortId, input.mentions))),
-        ),
   );
 }
 
