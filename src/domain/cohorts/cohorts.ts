@@ -3,7 +3,7 @@ import { intArray, queryRows, textArray } from '../../db/client.ts';
 import { cohorts } from '../../db/tables/cohorts.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
-import { isWorking, type Key } from '../keys/key.ts';
+import { requireImportKey } from '../keys/key.ts';
 import { touchKey, verifyHash } from '../keys/keys.ts';
 import { type Page, type PageArgs, parsePage, toPage } from '../page.ts';
 import * as apply from './apply-changes.ts';
@@ -36,17 +36,8 @@ export async function nameCohort(
   const nameFault = cohortTextFault(input.name, COHORT_NAME_MAX_CHARACTERS);
   if (nameFault) throw fail('INVALID_INPUT', `A cohort name ${nameFault}.`, { path: ['name'] });
   if (input.presentedHash !== undefined)
-    await touchKey(ctx, await checkImportKey(ctx, input.presentedHash, input.partner));
+    await touchKey(ctx, requireImportKey(await verifyHash(ctx, input.presentedHash), input.partner));
   return inTransaction(ctx, async (tx) => setCohortName(tx, await ensureCohort(tx, input), input.name));
-}
-
-/** The key of this hash if it may import cohorts of the partner. Errors: UNAUTHENTICATED, FORBIDDEN. */
-async function checkImportKey(ctx: Ctx, hash: string, partner: string): Promise<Key> {
-  const key = await verifyHash(ctx, hash);
-  if (key?.kind !== 'data_import' || !isWorking(key))
-    throw fail('UNAUTHENTICATED', 'The data import key is not valid: generate one on the partner page.');
-  if (key.partner !== partner) throw fail('FORBIDDEN', 'The data import key belongs to another partner.');
-  return key;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { keys } from '../../db/tables/keys.ts';
+import { fail } from '../errors.ts';
 import { isScope, type Scope } from './scopes.ts';
 import type { KeyKind } from './secret.ts';
 
@@ -36,6 +37,14 @@ export const LAST_USED_GRAIN_MS = 60_000;
 
 export function isWorking(key: Key): boolean {
   return key.state === 'ACTIVE' || key.state === 'ROTATED';
+}
+
+/** The key if it may import cohorts of the partner now. Errors: UNAUTHENTICATED, FORBIDDEN. */
+export function requireImportKey(key: Key | null, partner: string): Key {
+  if (key?.kind !== 'data_import' || !isWorking(key))
+    throw fail('UNAUTHENTICATED', 'The data import key is not valid: generate one on the partner page.');
+  if (key.partner !== partner) throw fail('FORBIDDEN', 'The data import key belongs to another partner.');
+  return key;
 }
 
 type KeyRow = typeof keys.$inferSelect;

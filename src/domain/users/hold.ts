@@ -17,9 +17,12 @@ export async function lockUnknown(tx: Ctx, toHold: readonly Identity[], toDrop: 
   const dropped = sql`select k, l, v from ${table(toDrop)} where exists (select 1 from identities e
     where e.workspace_id = ${tx.workspaceId}::int and e.kind = k and e.label = l and e.value = v)`;
   // The update never happens: a row in conflict is locked before the condition is looked at.
-  await tx.db.execute(sql`/* lockUnknown */ insert into identities as i (workspace_id, kind, label, value)
+  await queryPrepared(
+    tx.db,
+    sql`/* lockUnknown */ insert into identities as i (workspace_id, kind, label, value)
     select ${tx.workspaceId}::int, k, l, v from (${toDrop.length === 0 ? held : sql`${held} union ${dropped}`}) as u order by k, l, v
-    on conflict (workspace_id, kind, label, value) do update set user_id = i.user_id where false`);
+    on conflict (workspace_id, kind, label, value) do update set user_id = i.user_id where false`,
+  );
 }
 
 /** Adds pending members to a cohort. The caller holds the identities. */
