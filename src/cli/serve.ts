@@ -42,15 +42,21 @@ async function welcome(muster: Muster, server: RunningServer, config: Config, op
     `  REST endpoint  ${server.url}  (paste into Amplitude; cohorts arrive at /partners/amplitude/cohorts)`,
     `  Data           ${config.databaseUrl ? 'PostgreSQL of DATABASE_URL' : config.dataDir}`,
   ];
-  if (muster.isFirstStart) lines.push(...(await firstKey(muster, config)));
+  lines.push(...(await firstKey(muster, config)));
   return `${lines.join('\n')}\n\n`;
 }
 
-/** The very first start makes a workspace; whoever started it needs a way in. */
+/**
+ * Whoever starts an empty server needs a way in. Not only at the very first start: that one may have failed later on, or have been another
+ * command.
+ */
 async function firstKey(muster: Muster, config: Config): Promise<string[]> {
-  const lines = ['', '  First start: made the workspace "default".'];
-  if (config.apiKey !== undefined) return [...lines, '  MUSTER_API_KEY has every scope of it.'];
-  const { secret } = await muster.domain().keys.createApiKey({ name: 'first start', scopes: SCOPES });
+  const lines = muster.isFirstStart ? ['', '  First start: made the workspace "default".'] : [''];
+  if (config.apiKey !== undefined)
+    return muster.isFirstStart ? [...lines, '  MUSTER_API_KEY has every scope of it.'] : [];
+  const { keys } = muster.domain();
+  if ((await keys.listKeys({ kind: 'api' })).length > 0) return [];
+  const { secret } = await keys.createApiKey({ name: 'first start', scopes: SCOPES });
   return [
     ...lines,
     `  API key        ${secret}`,
