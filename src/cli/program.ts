@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { DEMO_USERS, runDemo } from './demo.ts';
 import { addKeyCommands } from './keys.ts';
 import { openFromEnvironment } from './open.ts';
+import { addPendingCommands } from './pending.ts';
 import { serve } from './serve.ts';
 import { addUserCommands } from './users.ts';
 import { addWorkspaceCommands } from './workspaces.ts';
@@ -29,6 +30,7 @@ export function buildProgram(): Command {
     });
   addKeyCommands(program);
   addUserCommands(program);
+  addPendingCommands(program);
   addWorkspaceCommands(program);
   return program;
 }
