@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenDatabase, queryRows } from '../../src/db/client.ts';
 import type { Outcome } from '../../src/domain/cohorts/cohort.ts';
 import { findCohorts, nameCohort } from '../../src/domain/cohorts/cohorts.ts';
-import type { Ctx } from '../../src/domain/context.ts';
+import { type Ctx, inTransaction } from '../../src/domain/context.ts';
 import { deleteUsers, mergeUsers } from '../../src/domain/users/identities.ts';
 import { findUsers, upsertUsers, userIds } from '../../src/domain/users/users.ts';
 import { setUnknownIdentityPolicy } from '../../src/domain/workspaces/workspaces.ts';
@@ -61,6 +61,28 @@ async function deadlocks(): Promise<number> {
     sql`select deadlocks::int as n from pg_stat_database where datname = current_database()`,
   );
   return rows[0]?.n ?? 0;
+}
+
+/** Waits until something is so; the test's own limit ends what never is. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await pause(5);
+}
+
+/** How many connections wait for a lock. */
+async function waiting(): Promise<number> {
+  const rows = await queryRows(
+    database.db,
+    sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+  );
+  return rows.length;
+}
+
+/** Something that happens once and can be waited for. */
+class Signal {
+  give: () => void = () => {};
+  readonly given = new Promise<void>((resolve) => {
+    this.give = resolve;
+  });
 }
 
 /** Starts all at nearly the same moment; which is first differs from round to round. */
@@ -316,6 +338,37 @@ describe('imports that name a device whose owner is just changing', () => {
       for (const id of await cohortIds(one)) expect(await membersOf(one, id)).toEqual([2]);
     });
   });
+});
+
+test('imports that arrive while somebody waits to be identified do not overtake them', async () => {
+  const [first, second] = [secondServer(database), secondServer(database)];
+  try {
+    const one = seenBy(await makeContext(database), first);
+    const two = seenBy(one, second);
+    await seedUsers(one, { deviceIds: ['d'] });
+    await makeCohorts(one, 'c', 'e');
+    const applied = new Signal();
+    const commit = new Signal();
+    const long = inTransaction(one, async (tx) => {
+      await send(tx, 'c', adds({ externalIds: ['x'] }));
+      applied.give();
+      await commit.given;
+    });
+    await applied.given;
+    const identified = upsert(one, { externalId: 'ada', deviceIds: ['d'] });
+    await until(async () => (await waiting()) === 1);
+    const late = send(two, 'e', adds({ deviceIds: ['d'] }));
+    let isOver = false;
+    void late.finally(() => {
+      isOver = true;
+    });
+    await until(async () => isOver || (await waiting()) === 2);
+    commit.give();
+    await Promise.all([long, identified]);
+    expect(await late).toMatchObject({ matched: 0, reasons: { device_of_identified_user: 1 } });
+  } finally {
+    await Promise.all([first.close(), second.close()]);
+  }
 });
 
 test('one user appears when several servers create them at once', async () => {

@@ -4,6 +4,7 @@ import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
 import { touchKey } from '../keys/keys.ts';
 import { appendBatches, type Batch, type Transitions } from '../membership/ledger.ts';
+import { passGate } from '../users/gate.ts';
 import { dropMembers, holdMembers } from '../users/hold.ts';
 import type { Identity } from '../users/identity.ts';
 import { type CohortChanges, checkChanges } from './change.ts';
@@ -83,7 +84,7 @@ async function lockWorkspace(tx: Ctx, group: readonly Prepared[]): Promise<numbe
   const [row] = await queryPrepared<{ epoch: number }>(
     tx.db,
     sql`/* lockWorkspace */ select identity_epoch::int as epoch, set_config('lock_timeout', ${`${PATIENCE_MS}ms`}, true) as patience
-      from workspaces where id = ${tx.workspaceId}::int ${creates ? sql`for no key update` : sql`for key share`}`,
+      ${creates ? sql`` : sql`, ${passGate(tx.workspaceId)}`} from workspaces where id = ${tx.workspaceId}::int ${creates ? sql`for no key update` : sql`for key share`}`,
   );
   if (!row) throw fail('NOT_FOUND', 'There is no such workspace.');
   return row.epoch;
