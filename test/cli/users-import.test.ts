@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { importUsers } from '../../src/cli/import/import-users.ts';
 import { openRows } from '../../src/cli/import/open-rows.ts';
 import { openRefused } from '../../src/cli/import/refused.ts';
@@ -11,7 +11,9 @@ import { muster, tempFolder } from './support.ts';
 
 test('muster users import: what is refused is written beside the file, mended there and imported', async () => {
   const folder = await tempFolder();
-  const env = { MUSTER_DATA_DIR: join(folder, 'data') };
+  const database = await openTestDatabase('postgres', { poolSize: 1 });
+  onTestFinished(() => database.close());
+  const env = { DATABASE_URL: database.url ?? '' };
   const file = join(folder, 'users.csv');
   await writeFile(file, 'external_id,alias:crm,plan\nada,c1,pro\ngrace,c1,free\n,,nobody\njoan,,\n');
 

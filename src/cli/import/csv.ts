@@ -1,3 +1,4 @@
+import { stringify } from 'csv-stringify/sync';
 import { UserError } from '../user-error.ts';
 import { type CsvRecord, readCells, takeRecords } from './csv-records.ts';
 import { type Line, withoutReturn } from './lines.ts';
@@ -18,9 +19,9 @@ export async function openCsv(file: string, lines: AsyncGenerator<Line[]>): Prom
   checkColumns(file, columns);
   const skipped = REFUSED_COLUMNS.every((name, i) => columns[i] === name) ? REFUSED_COLUMNS.length : 0;
   return {
-    refusedHead: `${[...REFUSED_COLUMNS, ...columns.slice(skipped)].map(formatCell).join(',')}\n`,
+    refusedHead: stringify([[...REFUSED_COLUMNS, ...columns.slice(skipped)]]),
     formatRefused: ({ line, text }, reason) =>
-      `${line},${formatCell(reason)},${skipped > 0 ? withoutRefusal(text) : text}\n`,
+      `${stringify([[line, reason]]).trimEnd()},${skipped > 0 ? withoutRefusal(text) : text}\n`,
     rows: readRows(columns, first.slice(1), lines),
   };
 }
@@ -101,10 +102,6 @@ function readDevices(cell: string): unknown {
     }
   }
   return cell.split(';').filter((id) => id !== '');
-}
-
-function formatCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** A record without what an earlier import wrote before it: rows that are refused again must not gather columns. */
