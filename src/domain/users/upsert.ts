@@ -67,7 +67,8 @@ function checkAliases(roster: Roster, input: UserInput, person: Person | null, p
     throw fail(
       'IDENTITY_TAKEN',
       'The alias belongs to a user with another external id: rename that, or merge the users.',
-      { path },
+      // A device does not find an identified user, so it was an alias that did.
+      { path: [...path, 'aliases', input.aliases.findIndex((a) => roster.owner(alias(a)) === person)] },
     );
   const names = new Map<string, string>();
   input.aliases.forEach((a, i) => {

@@ -209,7 +209,12 @@ describe.each(DATABASES)('users on %s', (kind) => {
         },
         ['aliases', 1],
       ],
-      ['an alias of a user with another external id', { externalId: 'new', aliases: [ADA] }, []],
+      [
+        'an alias of a user with another external id',
+        { externalId: 'new', aliases: [{ label: 'own', name: 'free' }, ADA] },
+        ['aliases', 1],
+      ],
+      ,
     ];
 
     test.each(conflicts)('is typed, says where, and nothing of the call is applied: %s', async (_, user, below) => {
@@ -239,7 +244,7 @@ describe.each(DATABASES)('users on %s', (kind) => {
       expect(told).toEqual([
         2,
         ['INVALID_INPUT', ['users', 1, 'externalId']],
-        ['IDENTITY_TAKEN', ['users', 2]],
+        ['IDENTITY_TAKEN', ['users', 2, 'aliases', 0]],
         ['INVALID_INPUT', ['users', 3]],
         3,
       ]);
