@@ -380,10 +380,17 @@ describe.each(DATABASES)('Braze endpoints for identities on %s', (kind) => {
     test('deletes nobody of another workspace', async () => {
       const other = await app.workspace();
       await seedUsers(other.ctx, { externalId: 'theirs' });
-      const { body } = await remove({ braze_ids: [`${other.id}.1`, '1', `${workspace.id}.1.1`, `${workspace.id}.01`] });
+      await seedUsers(workspace.ctx, { externalId: 'ours' });
+      const { body } = await remove({
+        braze_ids: [
+          `${other.id}.1`,
+          ...['1', '.1', 'x.1', `${workspace.id}.1.1`, `${workspace.id}.01`, `${workspace.id}.NaN`],
+        ],
+      });
       expect(body).toMatchObject({ deleted: 0 });
       expect((await remove({ external_ids: ['theirs'] })).body).toMatchObject({ deleted: 0 });
       expect(await other.domain.users.countUsers()).toBe(1);
+      expect(await count()).toBe(1);
     });
 
     test.each([

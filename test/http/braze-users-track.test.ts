@@ -207,27 +207,21 @@ describe.each(DATABASES)('POST /users/track on %s', (kind) => {
   });
 
   test('an operation on a value is never mistaken for the value', async () => {
-    await attributes({ external_id: 'u', visits: 3, tags: ['a'], home: { city: 'Oslo', zip: '1' } });
-    const { body } = await attributes({
-      external_id: 'u',
-      _merge_objects: true,
-      visits: { inc: 1 },
-      tags: { add: ['b'], remove: ['a'] },
-      home: { city: 'Bergen' },
-      plan: 'pro',
-    });
-    const leftOut = (name: string) => fault(0, expect.stringContaining(`'${name}' was left out`));
+    const before = { visits: 3, tags: ['a'], home: { city: 'Oslo', zip: '1' } };
+    await attributes({ external_id: 'u', ...before });
+    const { body } = await attributes(
+      { external_id: 'u', visits: { inc: 1 }, tags: { add: ['b'], remove: ['a'] }, plan: 'pro' },
+      { external_id: 'u', _merge_objects: true, home: { city: 'Bergen' }, tier: 2 },
+      { external_id: 'u', empty: {}, shop: { add: 1, other: 2 } },
+    );
+    const leftOut = (index: number, name: string) => fault(index, expect.stringContaining(`'${name}' was left out`));
     expect(body).toEqual({
-      attributes_processed: 1,
+      attributes_processed: 3,
       message: 'success',
-      errors: [leftOut('visits'), leftOut('tags'), leftOut('home')],
+      errors: [leftOut(0, 'visits'), leftOut(0, 'tags'), leftOut(1, 'home')],
     });
-    expect((await find('u'))?.attributes).toEqual({
-      visits: 3,
-      tags: ['a'],
-      home: { city: 'Oslo', zip: '1' },
-      plan: 'pro',
-    });
+    const after = { ...before, plan: 'pro', tier: 2, empty: {}, shop: { add: 1, other: 2 } };
+    expect((await find('u'))?.attributes).toEqual(after);
   });
 
   test('members whom a cohort named before join in the moment the user appears', async () => {
