@@ -214,7 +214,6 @@ describe.each(DATABASES)('users on %s', (kind) => {
         { externalId: 'new', aliases: [{ label: 'own', name: 'free' }, ADA] },
         ['aliases', 1],
       ],
-      ,
     ];
 
     test.each(conflicts)('is typed, says where, and nothing of the call is applied: %s', async (_, user, below) => {
