@@ -46,7 +46,7 @@ test('the commands of the README do what it shows', async () => {
   const commands = blocks.flatMap(({ language, text }, i) =>
     language === 'bash' ? [{ text, shown: blocks[i + 1]?.language === 'json' ? (blocks[i + 1]?.text ?? '') : '' }] : [],
   );
-  expect(commands).toHaveLength(6);
+  expect(commands).toHaveLength(8);
   const script = commands.map(({ text }) => `${text}echo '${MARK}'\n`).join('');
   const output = await bash(
     script.replace(/^URL=.*$/m, `URL=${server.url}`).replace(/^KEY=.*$/m, `KEY=${printedKey(server.stdout)}`),
