@@ -13,7 +13,9 @@ test('the embedded database gets statistics once enough rows changed, and loses 
     );
     return row;
   };
-  await database.db.execute(sql`insert into users (workspace_id, id, is_identified) select 7, i, true from generate_series(1, 5000) i`);
+  await database.db.execute(
+    sql`insert into users (workspace_id, id, is_identified) select 7, i, true from generate_series(1, 5000) i`,
+  );
   expect((await pages())?.estimate).not.toBe(5000);
   await upkeep(database.db);
   expect((await pages())?.estimate).toBe(5000);
