@@ -80,6 +80,17 @@ class Sources {
   }
 }
 
+/**
+ * Operands joined as a balanced tree. In a row they would nest once per operand, and where an expression nests a few hundred times deep PGlite
+ * answers no rows at all instead of an error.
+ */
+function joined(operands: readonly SQL[], operator: SQL): SQL {
+  const [only] = operands;
+  if (operands.length === 1 && only) return only;
+  const half = operands.length >> 1;
+  return sql`(${joined(operands.slice(0, half), operator)} ${operator} ${joined(operands.slice(half), operator)})`;
+}
+
 /** The users of a set in one block. A cohort without a row in the block has nobody there. */
 function aggregate(set: CohortSet): SQL {
   const rows = sql`filter (where ${among(set.cohorts)})`;
@@ -138,17 +149,17 @@ function expression(shape: Shape, sources: Sources): SQL {
     case 'in':
       return sources.column(shape.set);
     case 'any':
-      return sql`(${sql.join(
+      return joined(
         shape.of.map((child) => expression(child, sources)),
-        sql` | `,
-      )})`;
+        sql`|`,
+      );
     case 'all': {
       const bounds = shape.of.filter((child) => child.type !== 'not').map((child) => expression(child, sources));
       const gone = shape.of.flatMap((child) =>
         child.type === 'not' ? [sql`(~ ${expression(child.of, sources)})`] : [],
       );
       if (bounds.length === 0) bounds.push(sources.column(EVERYONE));
-      return sql`(${sql.join([...bounds, ...gone], sql` & `)})`;
+      return joined([...bounds, ...gone], sql`&`);
     }
     case 'not':
       return sql`(${sources.column(EVERYONE)} & (~ ${expression(shape.of, sources)}))`;
