@@ -13,7 +13,7 @@ import { ensureCohort, setCohortName } from './ensure-cohort.ts';
 import { type Folded, listIdentities } from './fold.ts';
 import { Lanes } from './lanes.ts';
 import { lookUp, type Prepared } from './look-up.ts';
-import { disjointRuns, settle } from './settle.ts';
+import { claimUnknown, disjointRuns, resolveMoved, settle } from './settle.ts';
 
 /** How long a request waits for the writers before it, in its lane and on the cohort's row, before it is LOCKED. */
 const PATIENCE_MS = 5_000;
@@ -51,11 +51,13 @@ async function applyGroup(group: readonly Prepared[]): Promise<Outcome[]> {
   return inTransaction(ctx, async (tx) => {
     const epoch = await lockWorkspace(tx, group);
     let cohort = group.find((p) => p.cohort)?.cohort ?? (await ensureCohort(tx, command));
-    const folded = await settle(tx, group, epoch);
+    const known = await resolveMoved(tx, group, epoch);
+    await claimUnknown(tx, group, known);
     await queryPrepared(
       tx.db,
       sql`/* lockCohort */ select 1 from cohorts where workspace_id = ${tx.workspaceId}::int and id = ${cohort.id}::int for no key update`,
     );
+    const folded = await settle(tx, group, known);
     const transitions: Transitions[] = [];
     for (const run of disjointRuns(folded)) {
       const slice = folded.slice(run.from, run.to);

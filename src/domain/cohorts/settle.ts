@@ -6,20 +6,37 @@ import { HELD, type IdentityLists, type Resolved, resolve } from '../users/resol
 import { type Folded, fold } from './fold.ts';
 import type { Prepared } from './look-up.ts';
 
-/** Says finally what each request comes down to: whoever has appeared, merged or gone since the look-up is seen now. */
-export async function settle(tx: Ctx, group: readonly Prepared[], epoch: number): Promise<Folded[]> {
+/** What the identities of each request mean, looked up again where somebody has moved or gone since the first look. */
+export async function resolveMoved(tx: Ctx, group: readonly Prepared[], epoch: number): Promise<Resolved[]> {
   const resolved: Resolved[] = [];
   for (const p of group) resolved.push(p.epoch === epoch ? p.resolved : await resolve(tx, p.lists));
-  const before = group.map((p, i) => fold(p.command.changes, resolved[i] as Resolved, p.policy));
-  const { toHold, toCreate, toDrop } = unknownOf(group, before);
+  return resolved;
+}
+
+/** Takes the identities that nobody has and of which something is to become: all at once, and before the cohort. */
+export async function claimUnknown(tx: Ctx, group: readonly Prepared[], known: readonly Resolved[]): Promise<void> {
+  const folded = group.map((p, i) => fold(p.command.changes, known[i] as Resolved, p.policy));
+  const { toHold, toCreate, toDrop } = unknownOf(group, folded);
+  // Whom a later request makes is not there yet for the ones before it.
+  if (toCreate.length > 0 && group.length > 1) throw new NotTogether();
+  if (toHold.length + toDrop.length > 0) await lockUnknown(tx, [...toHold, ...toCreate], toDrop);
   if (toCreate.length > 0) await createUnknown(tx, toCreate);
-  if (toHold.length + toDrop.length > 0) await lockUnknown(tx, toHold, toDrop);
-  if (toHold.length + toCreate.length + toDrop.length === 0) return before;
+}
+
+/** These requests must be committed one by one. Nothing of them was applied, so their lane does just that. */
+class NotTogether extends Error {}
+
+/**
+ * Says finally what each request comes down to. Under the cohort's lock, so that the requests of a cohort see users appear in the order
+ * in which they are applied: one that was looked up long ago must not ignore whom the one before it matched.
+ */
+export async function settle(tx: Ctx, group: readonly Prepared[], known: readonly Resolved[]): Promise<Folded[]> {
   return Promise.all(
     group.map(async (p, i) => {
-      const seen = before[i] as Folded;
+      const before = known[i] as Resolved;
+      const seen = fold(p.command.changes, before, p.policy);
       if (seen.unknown.size === 0) return seen;
-      return fold(p.command.changes, await resolveUnknown(tx, p.lists, resolved[i] as Resolved), p.policy);
+      return fold(p.command.changes, await resolveUnknown(tx, p.lists, before), p.policy);
     }),
   );
 }

@@ -4,7 +4,7 @@ import type { Ctx } from '../context.ts';
 import { RESERVED } from '../membership/bits.ts';
 import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
 import { attributesOf, forebears, isHeir, patchOf, splitPatch } from './attributes.ts';
-import { closeGate } from './gate.ts';
+import { takeWorkspaceAlone } from './gate.ts';
 import { table } from './hold.ts';
 import { noteDrops } from './pending-drops.ts';
 import { type Arrival, isAliased, isIdentified, type Person, type Roster, survivor } from './roster.ts';
@@ -50,13 +50,7 @@ export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
 
 /** Where imports under way must notice, waits for them to commit and makes later ones look up again. */
 async function settleWorkspace(tx: Ctx, roster: Roster): Promise<void> {
-  if (roster.unsettles) {
-    await queryPrepared(tx.db, sql`/* closeGate */ select ${closeGate(tx.workspaceId)}`);
-    await queryPrepared(
-      tx.db,
-      sql`/* unsettle */ select 1 from workspaces where id = ${tx.workspaceId}::int for update`,
-    );
-  }
+  if (roster.unsettles) await takeWorkspaceAlone(tx);
   await queryPrepared(
     tx.db,
     sql`/* settleWorkspace */ update workspaces set next_user_id = ${roster.nextId}::int,

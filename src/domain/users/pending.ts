@@ -1,7 +1,8 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { intArray, queryRows } from '../../db/client.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { type Page, type PageArgs, parsePage, toPage } from '../page.ts';
+import { takeWorkspaceAlone } from './gate.ts';
 import { table } from './hold.ts';
 import { KIND, type Kind } from './identity.ts';
 import { type DropReason, noteDrops } from './pending-drops.ts';
@@ -29,26 +30,22 @@ interface Row {
 
 /** A page of pending members, by kind and identity. Errors: as `parsePage`. */
 export async function listPending(ctx: Ctx, input: PendingFilter & PageArgs): Promise<Page<PendingMember>> {
-  const slice = parsePage(input, 'pending');
+  const list = JSON.stringify([ctx.workspaceId, 'pending', input.cohortId, input.reason]);
+  const slice = parsePage(input, list, ['number', 'text', 'text', 'number']);
   const [kind, label, value, cohort] = slice.key ?? [];
   const than = slice.isForward ? sql`>` : sql`<`;
   const order = slice.isForward ? sql`asc` : sql`desc`;
   const after =
     slice.key === null
       ? sql``
-      : sql`and (kind, label, value, cohort_id) ${than} (${Number(kind)}::smallint, ${String(label)} collate "C", ${String(value)} collate "C", ${Number(cohort)}::int)`;
+      : sql`and (kind, label, value, cohort_id) ${than} (${Number(kind)}::int, ${String(label)} collate "C", ${String(value)} collate "C", ${Number(cohort)}::int)`;
   const rows = await queryRows<Row>(
     ctx.db,
     sql`/* listPending */ select kind, label, value, cohort_id, to_json(held_at)::text as held_at from pending_members
       where ${condition(ctx, input)} ${after}
       order by kind ${order}, label ${order}, value ${order}, cohort_id ${order} limit ${slice.limit + 1}::int`,
   );
-  return toPage(slice, 'pending', rows.map(toMember), (m) => [
-    KIND_OF_REASON[m.reason],
-    m.label ?? '',
-    m.value,
-    m.cohortId,
-  ]);
+  return toPage(slice, list, rows.map(toMember), (m) => [KIND_OF_REASON[m.reason], m.label ?? '', m.value, m.cohortId]);
 }
 
 /** How many pending members a list has in all. */
@@ -111,41 +108,62 @@ const TRIM_MAX = 10_000;
  * holds any more. Drops are counted by reason. Answers how many were dropped; call again while that is not 0.
  */
 export async function trimPending(ctx: Ctx): Promise<number> {
-  const tooOld = await inTransaction(ctx, (tx) => dropOldest(tx, 'too_old'));
-  const overLimit = await inTransaction(ctx, (tx) => dropOldest(tx, 'over_limit'));
-  await inTransaction(ctx, forgetIdentities);
+  const tooOld = await inTransaction(ctx, dropTooOld);
+  const overLimit = (await isOverLimit(ctx)) ? await inTransaction(ctx, dropOverLimit) : 0;
+  while ((await inTransaction(ctx, forgetIdentities)) === TRIM_MAX);
   return tooOld + overLimit;
 }
 
-async function dropOldest(tx: Ctx, reason: 'too_old' | 'over_limit'): Promise<number> {
-  const condition =
-    reason === 'too_old'
-      ? sql`p.held_at < ${tx.now().toISOString()}::timestamptz - make_interval(days => w.pending_max_age_days)`
-      : sql`true`;
-  const excess =
-    reason === 'too_old'
-      ? sql`${TRIM_MAX}::bigint`
-      : sql`least(${TRIM_MAX}::bigint, (select greatest(0, count(*) - w.pending_max_members) from pending_members c where c.workspace_id = ${tx.workspaceId}::int))`;
-  // An import or a new user that holds the row decides about it; the next trim comes back.
+/** What an import or a new user holds is left to them: they decide about it, and the next trim comes back. */
+async function dropTooOld(tx: Ctx): Promise<number> {
+  const dropped = await dropOldest(
+    tx,
+    sql`where p.workspace_id = ${tx.workspaceId}::int and p.held_at < ${tx.now().toISOString()}::timestamptz
+        - (select make_interval(days => w.pending_max_age_days) from workspaces w where w.id = ${tx.workspaceId}::int)`,
+    sql`${TRIM_MAX}::bigint for update of p skip locked`,
+  );
+  await noteDrops(tx, 'too_old', dropped);
+  return dropped;
+}
+
+async function isOverLimit(ctx: Ctx): Promise<boolean> {
+  const [row] = await queryRows<{ excess: number }>(
+    ctx.db,
+    sql`/* pendingExcess */ select ${excess(ctx)}::int as excess`,
+  );
+  return (row?.excess ?? 0) > 0;
+}
+
+/** Counting takes everybody else out: two trims at once, or a trim and an import, would each drop for the other as well. */
+async function dropOverLimit(tx: Ctx): Promise<number> {
+  await tx.db.execute(sql`/* lockPool */ select 1 from workspaces where id = ${tx.workspaceId}::int for no key update`);
+  await takeWorkspaceAlone(tx);
+  const dropped = await dropOldest(tx, sql`where p.workspace_id = ${tx.workspaceId}::int`, excess(tx));
+  await noteDrops(tx, 'over_limit', dropped);
+  return dropped;
+}
+
+function excess(ctx: Ctx): SQL {
+  return sql`(select greatest(0, least(${TRIM_MAX}::bigint, count(*) - (select coalesce(w.pending_max_members, 2147483647) from workspaces w
+    where w.id = ${ctx.workspaceId}::int))) from pending_members c where c.workspace_id = ${ctx.workspaceId}::int)`;
+}
+
+/** What was held in one moment goes in the order of the pending list. */
+async function dropOldest(tx: Ctx, where: SQL, limit: SQL): Promise<number> {
   const rows = await queryRows<{ n: number }>(
     tx.db,
     sql`/* dropOldest */ with old as materialized (
-        select p.workspace_id, p.kind, p.label, p.value, p.cohort_id from pending_members p
-        join workspaces w on w.id = ${tx.workspaceId}::int
-        where p.workspace_id = ${tx.workspaceId}::int and ${condition}
-        order by p.held_at limit (select coalesce(${excess}, 0) from workspaces w where w.id = ${tx.workspaceId}::int)
-        for update of p skip locked),
+        select p.workspace_id, p.kind, p.label, p.value, p.cohort_id from pending_members p ${where}
+        order by p.held_at, p.kind, p.label, p.value, p.cohort_id limit ${limit}),
       gone as (delete from pending_members p using old o where p.workspace_id = o.workspace_id and p.kind = o.kind
         and p.label = o.label and p.value = o.value and p.cohort_id = o.cohort_id returning 1)
       select count(*)::int as n from gone`,
   );
-  const dropped = rows[0]?.n ?? 0;
-  await noteDrops(tx, reason, dropped);
-  return dropped;
+  return rows[0]?.n ?? 0;
 }
 
-/** Removes identities without a user that no cohort holds. Locked first: what an import is about to hold is left alone. */
-async function forgetIdentities(tx: Ctx): Promise<void> {
+/** Removes identities without a user that no cohort holds, and says how many it looked at. What an import is about to hold is left alone. */
+async function forgetIdentities(tx: Ctx): Promise<number> {
   const locked = await queryRows<{ kind: Kind; label: string; value: string }>(
     tx.db,
     sql`/* idleIdentities */ select i.kind, i.label, i.value from identities i
@@ -153,12 +171,13 @@ async function forgetIdentities(tx: Ctx): Promise<void> {
         where p.workspace_id = i.workspace_id and p.kind = i.kind and p.label = i.label and p.value = i.value)
       limit ${TRIM_MAX}::int for update of i skip locked`,
   );
-  if (locked.length === 0) return;
+  if (locked.length === 0) return 0;
   // A statement of its own sees what was held before the lock was ours.
   await tx.db.execute(sql`/* forgetIdentities */ delete from identities i using ${table(locked)}
     where i.workspace_id = ${tx.workspaceId}::int and i.kind = w.k and i.label = w.l and i.value = w.v and i.user_id is null
       and not exists (select 1 from pending_members p
         where p.workspace_id = i.workspace_id and p.kind = i.kind and p.label = i.label and p.value = i.value)`);
+  return locked.length;
 }
 
 function condition(ctx: Ctx, { cohortId, reason }: PendingFilter) {
