@@ -12,6 +12,17 @@ import { setUnknownIdentityPolicy, updateWorkspace } from '../../src/domain/work
 import { command as cohortCommand } from '../support/seed.ts';
 import type { Answer, Command, State } from './command.ts';
 
+let workspaces = 0;
+
+/** A new workspace of a database that only one file uses, cheaper than by the product's own call: thousands are wanted. */
+export async function freshWorkspace(home: Ctx): Promise<Ctx> {
+  const workspaceId = 1_000 + ++workspaces;
+  await home.db.execute(
+    sql`insert into workspaces (id, name) values (${workspaceId}::int, ${`Workspace ${workspaceId}`})`,
+  );
+  return { ...home, workspaceId };
+}
+
 /** Does a command to the product. Expected errors are answers; anything else is thrown, and is a fault of the product. */
 export async function perform(ctx: Ctx, command: Command): Promise<Answer> {
   try {
