@@ -1,4 +1,5 @@
 import { relative, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createMuster, type Muster } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
@@ -9,7 +10,7 @@ import { type DemoTarget, pushCohort } from './demo/client.ts';
 import { DEMO_COHORTS, movementsOf } from './demo/cohorts.ts';
 import { emptyDemoFolder } from './demo/folder.ts';
 import { personOf } from './demo/people.ts';
-import { say, stage } from './demo/stage.ts';
+import { done, say, stage } from './demo/stage.ts';
 import { tellStory } from './demo/story.ts';
 import { formatCount, formatDuration } from './progress.ts';
 import { stopOnSignal } from './signals.ts';
@@ -46,10 +47,7 @@ export async function runDemo(options: { readonly users: number }): Promise<void
     server = await listenSomewhere(muster, config);
     stopOnSignal(server);
     const target = await makeKeys(server.url, domain);
-    await stage(
-      { label: 'Server', total: 1 },
-      async () => `${server?.url}, up in ${formatDuration(performance.now() - startedAt)}`,
-    );
+    done('Server', `${server.url}, up in ${formatDuration(performance.now() - startedAt)}`);
     await loadUsers(domain, options.users);
     await pushCohorts(target, options.users);
     await tellStory(target);
@@ -100,6 +98,8 @@ async function loadUsers({ users }: Domain, count: number): Promise<void> {
     for (let from = 0; from < count; from += UPSERT_USERS) {
       const size = Math.min(UPSERT_USERS, count - from);
       await users.upsertUsers({ users: Array.from({ length: size }, (_, i) => personOf(from + i)) });
+      // The embedded database answers without the event loop, which also has signals to hear.
+      await setImmediate();
       progress.update(from + size, `${formatCount(from + size)} users, ${rate(from + size)}`);
     }
     return `${formatCount(count)} loaded in ${formatDuration(performance.now() - startedAt)} (${rate(count)})`;

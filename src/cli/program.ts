@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { DEMO_USERS, runDemo } from './demo.ts';
 import { addKeyCommands } from './keys.ts';
@@ -7,9 +8,18 @@ import { serve } from './serve.ts';
 import { addUserCommands } from './users.ts';
 import { addWorkspaceCommands } from './workspaces.ts';
 
+const SETTINGS = `
+Where the data is and where to listen comes from the environment:
+  MUSTER_DATA_DIR (./.muster) or DATABASE_URL, PORT (4000), HOST (127.0.0.1), MUSTER_API_KEY,
+  MUSTER_PARTNER_API_KEYS, LOG_LEVEL (info)`;
+
 /** The command line. Every command is a thin door over the functions the library has. */
 export function buildProgram(): Command {
-  const program = new Command('muster').description('Who is in this segment, exactly, now?').showHelpAfterError();
+  const program = new Command('muster')
+    .description('Who is in this segment, exactly, now?')
+    .version(readVersion())
+    .addHelpText('after', SETTINGS)
+    .showHelpAfterError();
   program
     .command('serve')
     .description('run the server')
@@ -39,4 +49,9 @@ function parseUsers(text: string): number {
   const count = Number(text);
   if (!(Number.isInteger(count) && count > 0)) throw new InvalidArgumentError('Not a number of users.');
   return count;
+}
+
+function readVersion(): string {
+  const about = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(about) as { readonly version: string }).version;
 }

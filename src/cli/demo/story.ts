@@ -1,9 +1,9 @@
 import { formatCount, formatDuration } from '../progress.ts';
-import { bold, cyan, dim, green } from '../style.ts';
+import { bold, cyan, dim } from '../style.ts';
 import { askGraphql, type DemoTarget } from './client.ts';
 import { DEMO_COHORTS, STORY_COHORT } from './cohorts.ts';
 import { formatJson } from './json.ts';
-import { say } from './stage.ts';
+import { done, say } from './stage.ts';
 
 const CREATE = `mutation {
   createSegment(input: {
@@ -55,7 +55,7 @@ export async function tellStory(target: DemoTarget): Promise<void> {
   await showCohorts(target);
   const { createSegment } = await askGraphql<Created>(target, CREATE);
   if (createSegment.message !== undefined) throw new Error(createSegment.message);
-  say(`${green('✓')} Segment   saved: amplitude_cohorts includes_value "${STORY_COHORT}"`);
+  done('Segment', `saved: amplitude_cohorts includes_value "${STORY_COHORT}"`);
   say();
   show(READ, cyan);
   const [answer, took] = await timed(() => askGraphql(target, READ));
