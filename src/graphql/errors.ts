@@ -1,4 +1,4 @@
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type GraphQLSchema, isObjectType } from 'graphql';
 import type { Log } from '../domain/context.ts';
 import { databaseFault } from '../domain/database-fault.ts';
 import {
@@ -90,13 +90,40 @@ export function resultOf(name: string) {
 }
 
 /**
+ * Makes every field say where in the answer it failed. GraphQL takes an error that has a `path` for one that it has placed already, and an
+ * expected failure has one: where in the input. Inside a plain error it is placed like any other.
+ */
+export function placeErrors(schema: GraphQLSchema): GraphQLSchema {
+  const rethrow = (error: unknown): never => {
+    throw error instanceof DomainError ? new Error(error.message, { cause: error }) : error;
+  };
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      const { resolve } = field;
+      if (!resolve) continue;
+      field.resolve = (...args) => {
+        try {
+          const value: unknown = resolve(...args);
+          return value instanceof Promise ? value.catch(rethrow) : value;
+        } catch (error) {
+          return rethrow(error);
+        }
+      };
+    }
+  }
+  return schema;
+}
+
+/**
  * What a client sees of an error thrown outside a result union: an expected failure with its code in the extensions, GraphQL's own
  * errors as they are, anything else masked behind an id that the log has too.
  */
 export function maskError(error: unknown, log: Log, logSurprise: (thrown: unknown, log: Log) => string): Error {
   const original = error instanceof GraphQLError ? error.originalError : error;
   if (error instanceof GraphQLError && !original) return error;
-  const expected = original instanceof DomainError ? original : databaseFault(original);
+  const cause = original instanceof Error ? original.cause : null;
+  const expected = [original, cause].find((e) => e instanceof DomainError) ?? databaseFault(original);
   const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
   if (expected) {
     const inputPath = expected.path?.map(String);

@@ -1,6 +1,6 @@
 import { builder } from './builder.ts';
 import './cohorts.ts';
-import './errors.ts';
+import { placeErrors } from './errors.ts';
 import './identities.ts';
 import './keys.ts';
 import './pending.ts';
@@ -9,4 +9,4 @@ import './users.ts';
 import './workspace.ts';
 
 /** The public schema. `schema/schema.graphql` is its printed form. */
-export const schema = builder.toSchema();
+export const schema = placeErrors(builder.toSchema());

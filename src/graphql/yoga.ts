@@ -48,6 +48,7 @@ export async function createGraphql(options: YogaOptions) {
   });
   return async (request: Request, viewer: GraphqlViewer | null): Promise<Response> => {
     if (!viewer && !(options.graphiql && asksForPage(request))) return unauthenticated();
+    if (request.method === 'POST' && !isJson(request)) return notJson();
     return yoga.fetch(request, { viewer });
   };
 }
@@ -60,6 +61,19 @@ function requestContext(viewer: GraphqlViewer | null): RequestContext {
 /** A browser fetches the GraphiQL page before anybody could type a key into it. */
 function asksForPage(request: Request): boolean {
   return request.method === 'GET' && (request.headers.get('accept') ?? '').includes('text/html');
+}
+
+/**
+ * Of a POST only JSON is read. A form on somebody else's page can send the other types without asking, and with the cookie of whoever looks
+ * at it: where the host's login is a cookie, they would change things in that person's name.
+ */
+function isJson(request: Request): boolean {
+  return /^application\/(json|graphql\+json)\s*(;|$)/i.test(request.headers.get('content-type') ?? '');
+}
+
+function notJson(): Response {
+  const message = 'Send the operation as JSON, with `content-type: application/json`.';
+  return Response.json({ errors: [{ message, extensions: { code: 'INVALID_INPUT' } }] }, { status: 415 });
 }
 
 /** Nothing is parsed for whoever has no key. */
