@@ -86,8 +86,10 @@ export class Roster {
   async #loadPeople(tx: Ctx, ids: readonly number[]): Promise<void> {
     const rows = await queryPrepared<IdentityRow>(
       tx.db,
-      sql`/* rosterPeople */ select kind, label, value, user_id, is_deprecated from identities
-        where workspace_id = ${tx.workspaceId}::int and user_id = any(${intArray(ids)})`,
+      // Lateral: by index also where the table has no statistics yet. PGlite never gathers any by itself.
+      sql`/* rosterPeople */ select i.* from unnest(${intArray(ids)}) as u(id) cross join lateral (
+        select kind, label, value, user_id, is_deprecated from identities i
+        where i.workspace_id = ${tx.workspaceId}::int and i.user_id = u.id offset 0) i`,
     );
     const byUser = new Map<number, Holding[]>(ids.map((id) => [id, []]));
     for (const { kind, label, value, user_id, is_deprecated } of rows)

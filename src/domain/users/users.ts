@@ -1,6 +1,6 @@
-import { and, asc, eq, sql } from 'drizzle-orm';
-import { intArray, queryRows } from '../../db/client.ts';
-import { identities, users } from '../../db/tables/users.ts';
+import { and, eq, sql } from 'drizzle-orm';
+import { intArray, queryPrepared, queryRows } from '../../db/client.ts';
+import { users } from '../../db/tables/users.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { DomainError, fail } from '../errors.ts';
 import { RESERVED } from '../membership/bits.ts';
@@ -100,24 +100,19 @@ export async function usersByIds(ctx: Ctx, ids: readonly number[]): Promise<Map<
       .where(and(eq(users.workspaceId, ctx.workspaceId), sql`${users.id} = any(${intArray(ids)})`))
       .prepare('usersByIds')
       .execute(),
-    ctx.db
-      .select({ userId: identities.userId, kind: identities.kind, label: identities.label, value: identities.value })
-      .from(identities)
-      .where(
-        and(
-          eq(identities.workspaceId, ctx.workspaceId),
-          sql`${identities.userId} = any(${intArray(ids)})`,
-          eq(identities.isDeprecated, false),
-        ),
-      )
-      .orderBy(asc(identities.kind), asc(identities.label), asc(identities.value))
-      .prepare('identitiesByUserIds')
-      .execute(),
+    // Lateral: by index also where the table has no statistics yet. PGlite never gathers any by itself.
+    queryPrepared<{ userId: number; kind: number; label: string; value: string }>(
+      ctx.db,
+      sql`/* identitiesByUserIds */ select i.* from unnest(${intArray(ids)}) as u(id) cross join lateral (
+        select user_id as "userId", kind, label, value from identities i
+        where i.workspace_id = ${ctx.workspaceId}::int and i.user_id = u.id and not i.is_deprecated offset 0) i
+        order by i.kind, i.label, i.value`,
+    ),
   ]);
   const names = new Map<number, { externalId: string | null; aliases: Alias[]; deviceIds: string[] }>();
   for (const row of rows) names.set(row.id, { externalId: null, aliases: [], deviceIds: [] });
   for (const { userId, kind, label, value } of named) {
-    const of = names.get(userId ?? 0);
+    const of = names.get(userId);
     if (!of) continue;
     if (kind === KIND.externalId) of.externalId = value;
     else if (kind === KIND.alias) of.aliases.push({ label, name: value });
