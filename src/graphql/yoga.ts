@@ -68,7 +68,7 @@ function asksForPage(request: Request): boolean {
  * at it: where the host's login is a cookie, they would change things in that person's name.
  */
 function isJson(request: Request): boolean {
-  return /^application\/(json|graphql\+json)\s*(;|$)/i.test(request.headers.get('content-type') ?? '');
+  return /^application\/(json|graphql\+json)\s*(;|$)/.test(request.headers.get('content-type') ?? '');
 }
 
 function notJson(): Response {

