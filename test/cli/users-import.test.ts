@@ -4,7 +4,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { importUsers } from '../../src/cli/import/import-users.ts';
 import { openRows } from '../../src/cli/import/open-rows.ts';
 import { openRefused } from '../../src/cli/import/refused.ts';
-import { createDomains } from '../../src/domain/index.ts';
+import { fail } from '../../src/domain/errors.ts';
+import { createDomains, type Domain } from '../../src/domain/index.ts';
 import { makeContext } from '../support/context.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { muster, tempFolder } from './support.ts';
@@ -91,4 +92,21 @@ test('an import of many batches counts every row, and one that is stopped says h
   } finally {
     await database.close();
   }
+});
+
+test('an import waits while the database is busy, and says how far it came when that does not end', async () => {
+  const path = join(await tempFolder(), 'users.csv');
+  await writeFile(path, `external_id\n${'ada\n'.repeat(3_000)}`);
+  const run = async (upsertUsers: Domain['users']['upsertUsers']) => {
+    const file = await openRows(path, undefined);
+    const refused = await openRefused(file.refusedPath, file);
+    const signal = new AbortController().signal;
+    return importUsers(file.rows, { upsertUsers }, { refused, signal, onBatch: () => {} });
+  };
+  const busy = () => Promise.reject(fail('LOCKED', 'Busy.', { retryAfterSeconds: 0.001 }));
+  const done = { users: [], created: 1, updated: 0, refused: 0, joined: 0 };
+  let calls = 0;
+  const totals = await run(() => (calls++ % 3 < 2 ? busy() : Promise.resolve(done)));
+  expect([totals.rows, totals.created, calls]).toEqual([3_000, 2, 6]);
+  await expect(run(busy)).rejects.toThrow('Busy.');
 });
