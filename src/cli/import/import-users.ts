@@ -5,7 +5,7 @@ import type { Refusal, RefusedFile } from './refused.ts';
 import type { Row } from './row.ts';
 
 /** Rows of one call, whichever of the two is reached first. */
-const BATCH_ROWS = 2_000;
+const BATCH_ROWS = 1_000;
 const BATCH_CHARACTERS = 4 * 1024 * 1024;
 /** How often a batch is sent again while the database is busy. */
 const MAX_ATTEMPTS = 8;
