@@ -39,10 +39,13 @@ export const FILTER_MAX_NODES = 500;
 /** The most cohorts of one leaf. */
 export const FILTER_MAX_VALUES = 256;
 
-/** Checks the shape and the limits of a tree. Errors: INVALID_INPUT (an empty group, a leaf without values), LIMIT_EXCEEDED. */
+/**
+ * Checks the shape and the limits of a tree that stood at `path`. Errors, with the path of the part: INVALID_INPUT (an empty group, a leaf
+ * without values), LIMIT_EXCEEDED.
+ */
 export function checkFilter(tree: FilterTree<unknown>, path: Path): void {
   let nodes = 0;
-  const visit = (node: FilterTree<unknown>, depth: number): void => {
+  const visit = (node: FilterTree<unknown>, depth: number, at: Path): void => {
     nodes++;
     if (depth > FILTER_MAX_DEPTH)
       throw fail('LIMIT_EXCEEDED', `A filter is at most ${FILTER_MAX_DEPTH} levels deep.`, { path });
@@ -55,21 +58,23 @@ export function checkFilter(tree: FilterTree<unknown>, path: Path): void {
           throw fail(
             'INVALID_INPUT',
             `An empty group \`${node.type}\` says nothing: give it a filter or leave it out.`,
-            { path },
+            { path: at },
           );
-        for (const child of node.of) visit(child, depth + 1);
+        node.of.forEach((child, i) => {
+          visit(child, depth + 1, [...at, node.type, i]);
+        });
         return;
       case 'not':
-        visit(node.of, depth + 1);
+        visit(node.of, depth + 1, [...at, 'not']);
         return;
       case 'cohorts':
         if (node.values.length === 0)
-          throw fail('INVALID_INPUT', 'A cohort filter needs at least one cohort.', { path });
+          throw fail('INVALID_INPUT', 'A cohort filter needs at least one cohort.', { path: at });
         if (node.values.length > FILTER_MAX_VALUES)
-          throw fail('LIMIT_EXCEEDED', `A cohort filter names at most ${FILTER_MAX_VALUES} cohorts.`, { path });
+          throw fail('LIMIT_EXCEEDED', `A cohort filter names at most ${FILTER_MAX_VALUES} cohorts.`, { path: at });
     }
   };
-  visit(tree, 1);
+  visit(tree, 1, path);
 }
 
 /** The same tree with every cohort named another way. */
