@@ -8,13 +8,16 @@ export class FolderInUseError extends Error {
   override readonly name = 'FolderInUseError';
   readonly folder: string;
   readonly pid: number;
-  constructor(folder: string, pid: number) {
+  constructor(folder: string, owner: { readonly pid: number; readonly host: string } | null) {
+    const isHere = !owner || owner.host === hostname();
     super(
-      `The data folder ${folder} is in use by process ${pid}. Stop that process, choose another folder with MUSTER_DATA_DIR, ` +
-        'or set DATABASE_URL to share one PostgreSQL between processes.',
+      `The data folder ${folder} is in use by process ${owner?.pid ?? '?'}${isHere ? '' : ` on ${owner.host}`}. Stop that process, ` +
+        'choose another folder with MUSTER_DATA_DIR, or set DATABASE_URL to share one PostgreSQL between processes.' +
+        // Whether a process of another machine or container lives cannot be seen from here.
+        (isHere ? '' : ` If ${owner.host} is gone for good, delete ${resolve(folder)}.lock and start again.`),
     );
     this.folder = folder;
-    this.pid = pid;
+    this.pid = owner?.pid ?? 0;
   }
 }
 
@@ -42,7 +45,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const mine: Owner = { pid: process.pid, started: await startOf(process.pid), host: hostname(), token: randomUUID() };
   for (let attempt = 0; attempt < 20; attempt++) {
     const { places, living } = await walk(path);
-    if (living) throw new FolderInUseError(folder, living.pid);
+    if (living) throw new FolderInUseError(folder, living);
     const place = places.at(-1) ?? path;
     if (!(await create(place, mine))) continue;
     // Whoever had the lock may have let go since the walk, and then this file hangs on nothing.
@@ -53,7 +56,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     }
     await rm(place, { force: true });
   }
-  throw new FolderInUseError(folder, (await walk(path)).living?.pid ?? 0);
+  throw new FolderInUseError(folder, (await walk(path)).living);
 }
 
 /** Follows the chain of owners: the files of the dead in order, then the living owner's or the one that is free. */

@@ -1,3 +1,4 @@
+import { validate as isUuid } from 'uuid';
 import { fail, type Path } from '../errors.ts';
 import { parsePartner } from '../keys/partner.ts';
 import { type Alias, parseIdentityText } from '../users/identity.ts';
@@ -18,6 +19,7 @@ export interface Source {
   readonly keyId?: string | null | undefined;
   /** The hash of a presented data import key, to be checked in the same round trip as the identities. */
   readonly presentedHash?: string | undefined;
+  /** The sender's name for the request, at most 512 characters. */
   readonly requestId?: string | undefined;
 }
 
@@ -69,6 +71,10 @@ export function checkChanges(command: CohortChanges): void {
   check(cohortTextFault(command.partnerCohortId, COHORT_ID_MAX_CHARACTERS), 'A cohort id', ['cohort']);
   if (command.name !== null && command.name !== undefined)
     check(cohortTextFault(command.name, COHORT_NAME_MAX_CHARACTERS), 'A cohort name', ['name']);
+  if (command.source.requestId !== undefined)
+    check(cohortTextFault(command.source.requestId, COHORT_ID_MAX_CHARACTERS), 'A request id', ['source', 'requestId']);
+  if (command.source.keyId && !isUuid(command.source.keyId))
+    throw fail('INVALID_INPUT', 'A key id is the id of a key.', { path: ['source', 'keyId'] });
   command.changes.forEach((change, i) => {
     change.externalIds.forEach((value, j) => void parseIdentityText(value, ['changes', i, 'externalIds', j]));
     change.deviceIds.forEach((value, j) => void parseIdentityText(value, ['changes', i, 'deviceIds', j]));

@@ -21,7 +21,8 @@ export function passGate(workspaceId: number): SQL {
 export async function takeWorkspaceAlone(tx: Ctx): Promise<void> {
   await queryPrepared(
     tx.db,
-    sql`/* closeGate */ select pg_advisory_xact_lock(${GATE}::int, ${tx.workspaceId}::int)::text as gate`,
+    // From the workspace's row, as imports pass it: on a cluster both must meet on the node that has the workspace.
+    sql`/* closeGate */ select pg_advisory_xact_lock(${GATE}::int, id)::text as gate from workspaces where id = ${tx.workspaceId}::int`,
   );
   await queryPrepared(
     tx.db,

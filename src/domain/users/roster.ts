@@ -6,6 +6,9 @@ import type { AttributeChange } from './attributes.ts';
 import { table } from './hold.ts';
 import { type Alias, alias, type Identity, identityKey, isUserId, KIND } from './identity.ts';
 
+/** How long a call waits for each lock before it is LOCKED. Calls of one workspace take turns, and the largest takes about a second. */
+const PATIENCE_MS = 30_000;
+
 /** A user while identities are being changed. */
 export interface Person {
   readonly id: number;
@@ -65,7 +68,8 @@ export class Roster {
   static async load(tx: Ctx, identities: readonly Identity[], userIds: readonly number[] = []): Promise<Roster> {
     const [workspace] = await queryPrepared<{ next: number }>(
       tx.db,
-      sql`/* lockRoster */ select next_user_id::int as next from workspaces where id = ${tx.workspaceId}::int for no key update`,
+      sql`/* lockRoster */ select next_user_id::int as next, set_config('lock_timeout', ${`${PATIENCE_MS}ms`}, true) as patience
+        from workspaces where id = ${tx.workspaceId}::int for no key update`,
     );
     if (!workspace) throw fail('NOT_FOUND', 'There is no such workspace.');
     const roster = new Roster(workspace.next);
