@@ -185,6 +185,8 @@ async function insertKey(ctx: Ctx, kind: KeyKind, settings: KeySettings): Promis
   const name = settings.name ?? null;
   if (name !== null && (name.trim() === '' || name.length > 200))
     throw fail('INVALID_INPUT', 'A key name has 1 to 200 characters.', { path: ['name'] });
+  if (name !== null && (name.includes('\u0000') || !name.isWellFormed()))
+    throw fail('INVALID_INPUT', 'A key name must be well-formed Unicode without NUL.', { path: ['name'] });
   if (settings.expiresAt && settings.expiresAt <= ctx.now())
     throw fail('INVALID_INPUT', 'The key would have expired already.', { path: ['expiresAt'] });
   const made = makeSecret(kind, ctx.workspaceId);
