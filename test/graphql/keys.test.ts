@@ -121,6 +121,12 @@ describe.each(DATABASES)('keys on %s', (kind) => {
     ['an empty partner', { partner: '' }, ['partner']],
     ['an empty name', { partner: 'amplitude', name: ' ' }, ['name']],
     ['a long name', { partner: 'amplitude', name: 'n'.repeat(201) }, ['name']],
+    ['a name with NUL', { partner: 'amplitude', name: 'a\u0000b' }, ['name']],
+    [
+      'an end that no database can hold',
+      { partner: 'amplitude', expiresAt: '9999-12-31T23:59:59-10:00' },
+      ['expiresAt'],
+    ],
     ['an end in the past', { partner: 'amplitude', expiresAt: '2020-01-01T00:00:00Z' }, ['expiresAt']],
   ])('%s is refused with its path', async (_, input, path) => {
     expect(await generate(input)).toMatchObject({ __typename: 'InvalidInputError', code: 'INVALID_INPUT', path });

@@ -174,6 +174,9 @@ function checkGrant(scopes: readonly Scope[], grantable: readonly Scope[] | unde
     throw fail('FORBIDDEN', 'A key cannot be given a scope that the asking key lacks.', { path: ['scopes'] });
 }
 
+/** Later times have no form that PostgreSQL and JavaScript both read. */
+const LAST_INSTANT = Date.UTC(10_000, 0);
+
 interface KeySettings {
   readonly partner: string | null;
   readonly name?: string | null | undefined;
@@ -187,6 +190,8 @@ async function insertKey(ctx: Ctx, kind: KeyKind, settings: KeySettings): Promis
     throw fail('INVALID_INPUT', 'A key name has 1 to 200 characters.', { path: ['name'] });
   if (name !== null && (name.includes('\u0000') || !name.isWellFormed()))
     throw fail('INVALID_INPUT', 'A key name must be well-formed Unicode without NUL.', { path: ['name'] });
+  if (settings.expiresAt && !(settings.expiresAt.getTime() < LAST_INSTANT))
+    throw fail('INVALID_INPUT', 'A key expires before the year 10000.', { path: ['expiresAt'] });
   if (settings.expiresAt && settings.expiresAt <= ctx.now())
     throw fail('INVALID_INPUT', 'The key would have expired already.', { path: ['expiresAt'] });
   const made = makeSecret(kind, ctx.workspaceId);
