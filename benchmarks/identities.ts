@@ -34,7 +34,10 @@ export async function measureJoining(muster: Muster, db: Db, people: number): Pr
   };
   const floor = await upsert('nobody-waits');
   const joining = await upsert('waiting');
-  const [left] = await queryRows<{ n: number }>(db, sql`select count(*)::int as n from pending_members`);
+  const [left] = await queryRows<{ n: number }>(
+    db,
+    sql`select count(*)::int as n from pending_members p join cohorts c on c.workspace_id = 1 and c.id = p.cohort_id where c.partner_cohort_id = 'bench-pending'`,
+  );
   if (joining.joined !== people || left?.n !== 0) throw new Error(`${joining.joined} joined, ${left?.n} are left.`);
   return [
     ['upsert, nobody waits (floor)', thousands(floor.perSecond)],
