@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { Log } from '../domain/context.ts';
 import { type DomainError, fail } from '../domain/errors.ts';
 import type { Domains } from '../domain/index.ts';
+import { parsePartner } from '../domain/keys/partner.ts';
 import { hashSecret, parseSecret, sameHash } from '../domain/keys/secret.ts';
 import { parseBrazeBody, parseBrazeName, parseBrazeUsers } from './braze-cohorts.ts';
 import { toHttpError } from './errors.ts';
@@ -51,7 +52,7 @@ async function answer(
 ) {
   try {
     const body = parseBrazeBody(await c.req.text());
-    const partner = c.req.param('partner') ?? '';
+    const partner = parsePartner(c.req.param('partner') ?? '');
     const secret = typeof body.client_secret === 'string' ? parseSecret(body.client_secret) : null;
     checkPartnerApiKey(body.partner_api_key, acceptedKeys(options, partner));
     if (secret?.kind !== 'data_import') throw fail('UNAUTHENTICATED', 'Invalid client secret.');

@@ -9,14 +9,11 @@ import { dropMembers, holdMembers } from '../users/hold.ts';
 import type { Identity } from '../users/identity.ts';
 import { type CohortChanges, checkChanges } from './change.ts';
 import type { Cohort, Outcome } from './cohort.ts';
-import { ensureCohort, setCohortName } from './ensure-cohort.ts';
+import { ensureCohort, PATIENCE_MS, setCohortName } from './ensure-cohort.ts';
 import { type Folded, listIdentities } from './fold.ts';
 import { Lanes } from './lanes.ts';
 import { lookUp, type Prepared } from './look-up.ts';
 import { claimUnknown, disjointRuns, resolveMoved, settle } from './settle.ts';
-
-/** How long a request waits for the writers before it, in its lane and on the cohort's row, before it is LOCKED. */
-const PATIENCE_MS = 5_000;
 
 /**
  * Applies cohort changes: one request, one transaction, one row of the ledger; nothing of a refused request is applied. The cohort is

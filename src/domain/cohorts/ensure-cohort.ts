@@ -5,6 +5,9 @@ import type { Ctx } from '../context.ts';
 import { fail } from '../errors.ts';
 import type { Cohort } from './cohort.ts';
 
+/** How long a request waits for the writers before it, in its lane and on the cohort's row, before it is LOCKED. */
+export const PATIENCE_MS = 5_000;
+
 export const cohortColumns = {
   id: cohorts.id,
   partner: cohorts.partner,
@@ -31,7 +34,7 @@ export async function findPartnerCohort(ctx: Ctx, partner: string, partnerCohort
 
 /**
  * The cohort a partner calls so, made if there is none: unnamed, its id for a name. Runs inside a transaction and takes the workspace
- * row, so it must come before any other lock.
+ * row, so it must come before any other lock; from there on the transaction waits for locks with patience only.
  */
 export async function ensureCohort(
   tx: Ctx,
@@ -39,7 +42,7 @@ export async function ensureCohort(
 ): Promise<Cohort> {
   const [row] = await queryRows<{ id: number }>(
     tx.db,
-    sql`/* ensureCohort */ select next_cohort_id::int as id from workspaces where id = ${tx.workspaceId} for no key update`,
+    sql`/* ensureCohort */ select next_cohort_id::int as id, set_config('lock_timeout', ${`${PATIENCE_MS}ms`}, true) as patience from workspaces where id = ${tx.workspaceId} for no key update`,
   );
   if (!row) throw fail('NOT_FOUND', 'There is no such workspace.');
   // Whoever held the row before may have made the very same cohort.
