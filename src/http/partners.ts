@@ -7,6 +7,7 @@ import { parsePartner } from '../domain/keys/partner.ts';
 import { hashSecret, parseSecret, sameHash } from '../domain/keys/secret.ts';
 import { parseBrazeBody, parseBrazeName, parseBrazeUsers } from './braze-cohorts.ts';
 import { toHttpError } from './errors.ts';
+import { readText } from './read-text.ts';
 
 /** Room for 1,000 aliases of the longest kind. */
 const BODY_MAX_BYTES = 4 * 1024 * 1024;
@@ -51,7 +52,7 @@ async function answer(
   apply: (call: Call, options: PartnerOptions) => Promise<void>,
 ) {
   try {
-    const body = parseBrazeBody(await c.req.text());
+    const body = parseBrazeBody(await readText(c.req.raw));
     const partner = parsePartner(c.req.param('partner') ?? '');
     const secret = typeof body.client_secret === 'string' ? parseSecret(body.client_secret) : null;
     checkPartnerApiKey(body.partner_api_key, acceptedKeys(options, partner));

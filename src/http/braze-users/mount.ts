@@ -6,6 +6,7 @@ import type { Domains } from '../../domain/index.ts';
 import type { Scope } from '../../domain/keys/scopes.ts';
 import type { Authenticate, Viewer } from '../auth.ts';
 import { toHttpError } from '../errors.ts';
+import { readText } from '../read-text.ts';
 import { newAliases, updateAliases } from './aliases.ts';
 import type { Endpoint } from './answer.ts';
 import { deleteUsers } from './delete.ts';
@@ -52,7 +53,7 @@ export function mountBrazeUsers(app: Hono, options: BrazeUserOptions): void {
   });
   for (const [path, scope, endpoint] of ENDPOINTS) {
     users.post(path, admit(scope, options.authenticate), limit, async (c) => {
-      const body = readBody(await c.req.text());
+      const body = readBody(await readText(c.req.raw));
       const answer = await endpoint(body, options.domains.in(c.get('viewer').workspaceId));
       return c.json(answer.body, answer.status);
     });
