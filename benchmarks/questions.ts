@@ -136,8 +136,9 @@ export async function measureMembership(q: Questions): Promise<string[][]> {
   const values = sql`select i.user_id from unnest(${`{${users.map((u) => u.externalId).join(',')}}`}::text::text[]) v
     join identities i on i.workspace_id = 1 and i.kind = 1 and i.label = '' and i.value = v`;
   const columns = trees.map((tree, i) => sql`${exists(tree)} as ${sql.raw(`s${i}`)}`);
-  const facts = sql`select u.id, array_agg(m.cohort_id)::text from (${values}) u(id) join membership_blocks m on m.workspace_id = 1
-    and m.cohort_id between 1 and 20 and m.block = u.id >> 13 and get_bit(m.bits, u.id & 8191) = 1 group by u.id`;
+  const facts = sql`with d as materialized (select user_id >> 13 as block, array_agg(user_id) as ids from (${values}) u(user_id) group by 1)
+    select m.cohort_id, array_agg(u.id)::text from d join membership_blocks m on m.workspace_id = 1 and m.cohort_id between 1 and 20
+      and m.block = d.block, unnest(d.ids) as u(id) where get_bit(m.bits, u.id & 8191) = 1 group by m.cohort_id`;
   const bits = await timeInTurn(
     { graphql: () => execute(q, MEMBERSHIP, { users, segments }), floor: () => queryRows(q.db, facts) },
     q.rounds * 2,

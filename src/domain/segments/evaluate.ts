@@ -167,18 +167,30 @@ export async function matchUsers(
   });
 }
 
+/**
+ * Which of the cohorts each user is in; users in none are missing. Users are gathered by block first: each block of each cohort is then
+ * read once, however many of the users are in it.
+ */
 async function cohortsAmong(
   ctx: Ctx,
   userIds: readonly number[],
   cohorts: readonly number[],
 ): Promise<Map<number, Set<number>>> {
   if (userIds.length === 0 || cohorts.length === 0) return new Map();
-  const rows = await queryPrepared<{ id: number; cohorts: string }>(
+  const rows = await queryPrepared<{ cohort_id: number; users: string }>(
     ctx.db,
-    sql`/* cohortsAmong */ select u.id, array_agg(m.cohort_id)::text as cohorts from unnest(${intArray([...new Set(userIds)])}) as u(id)
-      join membership_blocks m on m.workspace_id = ${ctx.workspaceId}::int and m.cohort_id = any(${intArray(cohorts)})
-        and m.block = u.id >> 13 and get_bit(m.bits, u.id & 8191) = 1
-      group by u.id`,
+    sql`/* cohortsAmong */ with d as materialized (
+        select id >> 13 as block, array_agg(id) as ids from unnest(${intArray([...new Set(userIds)])}) as u(id) group by 1)
+      select m.cohort_id, array_agg(u.id)::text as users from d
+      join membership_blocks m on m.workspace_id = ${ctx.workspaceId}::int and m.cohort_id = any(${intArray(cohorts)}) and m.block = d.block,
+      unnest(d.ids) as u(id) where get_bit(m.bits, u.id & 8191) = 1 group by m.cohort_id`,
   );
-  return new Map(rows.map((row) => [row.id, new Set(parseIntArray(row.cohorts))]));
+  const facts = new Map<number, Set<number>>();
+  for (const { cohort_id, users } of rows)
+    for (const id of parseIntArray(users)) {
+      const mine = facts.get(id);
+      if (mine) mine.add(cohort_id);
+      else facts.set(id, new Set([cohort_id]));
+    }
+  return facts;
 }
