@@ -152,6 +152,16 @@ describe.each(DATABASES)('segments on %s', (kind) => {
     expect(successOf(await restore(one.id)).segment).toMatchObject({ name: 'One', archivedAt: null });
   });
 
+  test('of many who take one name at the same time, one gets it', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => create({ name: 'Wanted', filter: inCohort('L') })),
+    );
+    const refused = answers.filter((answer) => '__typename' in answer);
+    expect(refused).toHaveLength(7);
+    for (const answer of refused) expect(answer).toMatchObject({ code: 'NAME_TAKEN' });
+    expect(await names({ search: 'Wanted' })).toHaveLength(1);
+  });
+
   test('an update changes what is given and leaves the rest', async () => {
     const before = successOf(await create({ name: 'S', description: 'why', filter: inCohort('L') })).segment;
     clock.advance(1000);
