@@ -190,18 +190,24 @@ describe('a cohort that somebody else holds', () => {
     const ws = await app.workspace();
     const key = await ws.importKey();
     await seedIdentified(ws.ctx, 'a', 'b');
-    await apply(ws.ctx, 'held', adds({ externalIds: ['a'] }));
+    for (const cohort of ['held', 'held too']) await apply(ws.ctx, cohort, adds({ externalIds: ['a'] }));
     const holder = postgres(app.database.url ?? '', { max: 1 });
     try {
       await holder.begin(async (tx) => {
         await tx`select 1 from cohorts where workspace_id = ${ws.id} for update`;
-        const body = { client_secret: key, cohort_id: 'held' };
+        // One cohort each: who waits behind a waiter has patience for both.
         const answers = await Promise.all([
           post(app.muster.fetch, '/partners/amplitude/cohorts/users', {
-            ...body,
+            client_secret: key,
+            cohort_id: 'held',
             cohort_changes: [{ user_ids: ['b'] }],
           }),
-          post(app.muster.fetch, '/partners/amplitude/cohorts', { ...body, name: 'New', created_at: '2026-01-01' }),
+          post(app.muster.fetch, '/partners/amplitude/cohorts', {
+            client_secret: key,
+            cohort_id: 'held too',
+            name: 'New',
+            created_at: '2026-01-01',
+          }),
         ]);
         for (const { status, headers, body: said } of answers) {
           expect(status).toBe(423);
@@ -210,6 +216,7 @@ describe('a cohort that somebody else holds', () => {
         }
       });
       expect(await membersOf(ws.ctx, 1)).toEqual([1]);
+      expect((await ws.domain.cohorts.cohortsByIds([2])).get(2)?.name).toBe('held too');
       const again = await post(app.muster.fetch, '/partners/amplitude/cohorts/users', {
         client_secret: key,
         cohort_id: 'held',
