@@ -48,6 +48,12 @@ export const builder = new SchemaBuilder<{
   },
 });
 
+/**
+ * Whoever changed a thing is shown it in the answer, also without the scope to read it elsewhere: refusing the answer would say that the
+ * change failed, and it did not.
+ */
+export const WRITTEN = 'written';
+
 builder.addScalarType('DateTime', DateTimeResolver);
 builder.addScalarType('JSON', JSONResolver);
 builder.queryType({ description: 'Every question.' });

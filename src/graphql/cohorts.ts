@@ -4,7 +4,7 @@ import { DomainError, fail, type Path } from '../domain/errors.ts';
 import { parsePartner } from '../domain/keys/partner.ts';
 import { pageOfArray } from '../domain/page.ts';
 import type { Reach } from '../domain/segments/reach.ts';
-import { builder } from './builder.ts';
+import { builder, WRITTEN } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import type { RequestContext } from './context.ts';
 import { resultOf } from './errors.ts';
@@ -49,7 +49,7 @@ const CohortReach = builder.objectRef<Reach & { readonly pending: number }>('Coh
 
 builder.node(CohortRef, {
   description: 'A behavioural cohort as a partner sends it.',
-  authScopes: { scope: 'cohorts:read' },
+  authScopes: { $any: { scope: 'cohorts:read', $granted: WRITTEN } },
   id: { resolve: (cohort, _, ctx) => numberedId(ctx, cohort.id) },
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'partnerCohortId' in value,
   loadMany: (ids, ctx) =>
@@ -121,10 +121,13 @@ builder.node(CohortRef, {
       authScopes: { scope: 'segments:read' },
       description: 'The live segments whose filter mentions it, by name.',
       args: pageArgs,
-      resolve: (cohort, args, { domain, loaders }) => {
+      resolve: (cohort, args, ctx) => {
+        const { domain, loaders } = ctx;
         const all = async () => (await loaders.segmentsOfCohort.load(cohort.id)) ?? [];
         const list = JSON.stringify([domain.workspaceId, 'segments of cohort', cohort.id]);
         return lazyConnection(
+          ctx,
+          args,
           async () => pageOfArray(await all(), list, args, (segment) => segment.id),
           async () => (await all()).length,
         );
@@ -179,9 +182,12 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'cohorts:read' },
     description: 'Cohorts.',
     args: { partner: t.arg.string({ description: 'Only those of this partner.' }), ...cohortListArgs, ...pageArgs },
-    resolve: (_, args, { domain }) => {
+    resolve: (_, args, ctx) => {
+      const { domain } = ctx;
       const which = { ...args, partner: parsePartnerArg(args.partner), search: parseSearch(args.search) };
       return lazyConnection(
+        ctx,
+        args,
         () => domain.cohorts.listCohorts(which),
         () => domain.cohorts.countCohorts(which),
       );
@@ -242,9 +248,12 @@ PartnerRef.implement({
       authScopes: { scope: 'cohorts:read' },
       description: 'Its cohorts.',
       args: { ...cohortListArgs, ...pageArgs },
-      resolve: ({ name }, args, { domain }) => {
+      resolve: ({ name }, args, ctx) => {
+        const { domain } = ctx;
         const which = { ...args, partner: name, search: parseSearch(args.search) };
         return lazyConnection(
+          ctx,
+          args,
           () => domain.cohorts.listCohorts(which),
           () => domain.cohorts.countCohorts(which),
         );
@@ -288,7 +297,12 @@ interface Applied {
 const ApplySuccess = builder.objectRef<Applied>('ApplyCohortChangesSuccess').implement({
   description: 'The changes are committed.',
   fields: (t) => ({
-    cohort: t.field({ type: CohortRef, description: 'The cohort.', resolve: (done) => done.cohort }),
+    cohort: t.field({
+      type: CohortRef,
+      grantScopes: [WRITTEN],
+      description: 'The cohort.',
+      resolve: (done) => done.cohort,
+    }),
     received: t.int({
       description: 'Identifiers in the request, repeats included.',
       resolve: (done) => done.outcome.received,

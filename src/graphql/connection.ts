@@ -1,6 +1,7 @@
 import type { ObjectRef, SchemaTypes } from '@pothos/core';
-import type { Page } from '../domain/page.ts';
+import { PAGE_DEFAULT, PAGE_MAX, type Page, type PageArgs } from '../domain/page.ts';
 import { builder } from './builder.ts';
+import type { RequestContext } from './context.ts';
 
 /** A connection that reads its page and its total only when they are asked for. */
 export interface LazyConnection<T> {
@@ -70,12 +71,21 @@ export const pageArgs = builder.args((t) => ({
   before: t.string({ description: 'The cursor to end before.' }),
 }));
 
-/** A connection of one page and one count, each read at most once. */
-export function lazyConnection<T>(page: () => Promise<Page<T>>, totalCount: () => Promise<number>): LazyConnection<T> {
+/** A connection of one page and one count, each read at most once. Errors: LIMIT_EXCEEDED when the pages of the request are too many. */
+export function lazyConnection<T>(
+  ctx: RequestContext,
+  { first, last }: PageArgs,
+  page: () => Promise<Page<T>>,
+  totalCount: () => Promise<number>,
+): LazyConnection<T> {
   let read: Promise<Page<T>> | undefined;
+  const start = () => {
+    ctx.takeItems(Math.min(Math.max(first ?? last ?? PAGE_DEFAULT, 0), PAGE_MAX));
+    return page();
+  };
   return {
-    page: () => {
-      read ??= page();
+    page: async () => {
+      read ??= start();
       return read;
     },
     totalCount,

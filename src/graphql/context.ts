@@ -9,4 +9,6 @@ export interface RequestContext {
   readonly scopes: ReadonlySet<Scope>;
   /** The API key that asks, for the ledger. */
   readonly keyId: string | null;
+  /** Counts items of pages before they are read. Errors: LIMIT_EXCEEDED when the request asks for too many in all. */
+  readonly takeItems: (count: number) => void;
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../domain/errors.ts';
 import { ITEMS_MAX, type ItemResult } from '../domain/users/item-result.ts';
-import { builder } from './builder.ts';
+import { builder, WRITTEN } from './builder.ts';
 import { ErrorInterface, resultOf } from './errors.ts';
 import { AliasInput, readUserRef, UserRefInput } from './inputs.ts';
 import { UserRef } from './refs.ts';
@@ -24,6 +24,7 @@ const UserItemResult = builder.objectRef<ItemResult>('UserItemResult').implement
     user: t.field({
       type: UserRef,
       nullable: true,
+      grantScopes: [WRITTEN],
       description: 'The user as they are now; null when the item was refused or the user deleted.',
       resolve: (item, _, { loaders }) =>
         'error' in item || item.userId === null ? null : loaders.user.load(item.userId),

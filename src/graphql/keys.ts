@@ -106,6 +106,8 @@ export function keyConnection(
     return read;
   };
   return lazyConnection(
+    ctx,
+    args,
     async () => pageOfArray(await all(), list, args, (key) => key.id),
     async () => (await all()).length,
   );

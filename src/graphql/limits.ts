@@ -2,6 +2,7 @@ import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { GraphQLError, Lexer, Source, TokenKind } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { fail } from '../domain/errors.ts';
 
 /** Selections in selections. `edges` and `node` count like any other field, and so does `... on`. */
 const MAX_DEPTH = 20;
@@ -14,6 +15,21 @@ const MAX_BRACKETS = 100;
 const MAX_VARIABLE_DEPTH = 64;
 /** The most things one `nodes` call takes. */
 export const MAX_NODES = 1_000;
+/** The most items of all pages of a request, as many as they were asked for: pages in pages multiply. */
+const MAX_ITEMS = 100_000;
+
+/** A count of items for one request. */
+export function itemCounter(): (count: number) => void {
+  let left = MAX_ITEMS;
+  return (count) => {
+    left -= count;
+    if (left < 0)
+      throw fail(
+        'LIMIT_EXCEEDED',
+        `One request asks for at most ${MAX_ITEMS} items in all its pages: ask for smaller pages in pages.`,
+      );
+  };
+}
 
 /** What is looked at before anything is executed: the shape of the document, and how deep its variables go. */
 export function limitPlugins(): Plugin[] {

@@ -51,11 +51,17 @@ export const pendingArgs = builder.args((t) => ({
 
 /** Pending members of a cohort, or of all. */
 export function pendingConnection(
-  { domain }: RequestContext,
+  ctx: RequestContext,
   cohortId: number | null,
-  { reason, ...page }: { reason?: PendingMember['reason'] | null } & Parameters<typeof domain.pending.listPending>[0],
+  {
+    reason,
+    ...page
+  }: { reason?: PendingMember['reason'] | null } & Parameters<RequestContext['domain']['pending']['listPending']>[0],
 ) {
+  const { domain } = ctx;
   return lazyConnection(
+    ctx,
+    page,
     () => domain.pending.listPending({ ...page, cohortId, reason }),
     () => domain.pending.countPending({ cohortId, reason }),
   );

@@ -6,7 +6,7 @@ import {
   SEGMENT_NAME_MAX_CHARACTERS,
   type Segment,
 } from '../domain/segments/segment.ts';
-import { builder } from './builder.ts';
+import { builder, WRITTEN } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
 import { readFilterInput, SegmentFilterInput } from './filter-input.ts';
@@ -26,7 +26,7 @@ import { userConnection } from './user-connection.ts';
 
 builder.node(SegmentRef, {
   description: 'A named filter over users. Its members are evaluated when they are asked for: they are never stale.',
-  authScopes: { scope: 'segments:read' },
+  authScopes: { $any: { scope: 'segments:read', $granted: WRITTEN } },
   id: { resolve: (segment) => segment.id },
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'archivedAt' in value,
   loadMany: (ids, ctx) => Promise.all(ids.map((id) => (isUuid(id) ? ctx.loaders.segment.load(id) : null))),
@@ -169,9 +169,12 @@ builder.queryFields((t) => ({
       orderBy: t.arg({ type: SegmentOrder, description: 'By name if nothing is said.' }),
       ...pageArgs,
     },
-    resolve: (_, args, { domain }) => {
+    resolve: (_, args, ctx) => {
+      const { domain } = ctx;
       const which = { ...args, search: parseSearch(args.search) };
       return lazyConnection(
+        ctx,
+        args,
         () => domain.segments.listSegments(which),
         () => domain.segments.countSegments(which),
       );
@@ -240,7 +243,12 @@ const segmentSuccess = (name: string) =>
   builder.objectRef<{ readonly segment: Segment }>(name).implement({
     description: 'Done.',
     fields: (t) => ({
-      segment: t.field({ type: SegmentRef, description: 'The segment as it is now.', resolve: (done) => done.segment }),
+      segment: t.field({
+        type: SegmentRef,
+        grantScopes: [WRITTEN],
+        description: 'The segment as it is now.',
+        resolve: (done) => done.segment,
+      }),
     }),
   });
 

@@ -11,8 +11,13 @@ export function userConnection(
   args: PageArgs,
   totalCount: () => Promise<number>,
 ): LazyConnection<User> {
-  return lazyConnection(async () => {
-    const page = await ctx.loaders.userPage.load({ list, args });
-    return mapPage(page, (ids) => Promise.all(ids.map((id) => ctx.loaders.user.load(id))));
-  }, totalCount);
+  return lazyConnection(
+    ctx,
+    args,
+    async () => {
+      const page = await ctx.loaders.userPage.load({ list, args });
+      return mapPage(page, (ids) => Promise.all(ids.map((id) => ctx.loaders.user.load(id))));
+    },
+    totalCount,
+  );
 }

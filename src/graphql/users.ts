@@ -2,7 +2,7 @@ import { fail } from '../domain/errors.ts';
 import { pageOfArray } from '../domain/page.ts';
 import type { Upserted } from '../domain/users/user.ts';
 import { UPSERT_MAX_USERS } from '../domain/users/user-input.ts';
-import { builder } from './builder.ts';
+import { builder, WRITTEN } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
 import { AliasInput, parseUserRef, UserRefInput } from './inputs.ts';
@@ -23,7 +23,7 @@ AliasRef.implement({
 
 builder.node(UserRef, {
   description: 'A person. Identified when they have an external id, anonymous when they have not.',
-  authScopes: { scope: 'users:read' },
+  authScopes: { $any: { scope: 'users:read', $granted: WRITTEN } },
   id: { resolve: (user, _, ctx) => numberedId(ctx, user.id) },
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'isAnonymous' in value,
   loadMany: (ids, ctx) =>
@@ -53,7 +53,8 @@ builder.node(UserRef, {
       authScopes: { scope: 'cohorts:read' },
       description: 'The cohorts the user is in, by name.',
       args: pageArgs,
-      resolve: async (user, args, { domain, loaders }) => {
+      resolve: async (user, args, ctx) => {
+        const { domain, loaders } = ctx;
         const ids = (await loaders.cohortIdsOfUser.load(user.id)) ?? [];
         const list = JSON.stringify([domain.workspaceId, 'cohorts of user', user.id]);
         const found = async () => {
@@ -63,6 +64,8 @@ builder.node(UserRef, {
             .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id));
         };
         return lazyConnection(
+          ctx,
+          args,
           async () => pageOfArray(await found(), list, args, (c) => c.id),
           async () => ids.length,
         );
@@ -138,6 +141,7 @@ const UpsertUsersSuccess = builder.objectRef<Upserted>('UpsertUsersSuccess').imp
   fields: (t) => ({
     users: t.field({
       type: [UserRef],
+      grantScopes: [WRITTEN],
       description: 'The users as they are now, in the order asked.',
       resolve: async (done, _, { loaders }) => {
         const users = await Promise.all(done.users.map((u) => ('id' in u ? loaders.user.load(u.id) : null)));

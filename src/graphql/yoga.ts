@@ -5,7 +5,7 @@ import type { Scope } from '../domain/keys/scopes.ts';
 import type { RequestContext } from './context.ts';
 import { maskError } from './errors.ts';
 import { EXAMPLE_QUERIES } from './examples.ts';
-import { limitPlugins } from './limits.ts';
+import { itemCounter, limitPlugins } from './limits.ts';
 import { createLoaders } from './loaders.ts';
 import { schema } from './schema.ts';
 
@@ -55,7 +55,7 @@ export async function createGraphql(options: YogaOptions) {
 
 function requestContext(viewer: GraphqlViewer | null): RequestContext {
   if (!viewer) throw new Error('Nobody gets this far without a key.');
-  return { domain: viewer.domain, loaders: createLoaders(viewer.domain), scopes: viewer.scopes, keyId: viewer.keyId };
+  return { ...viewer, loaders: createLoaders(viewer.domain), takeItems: itemCounter() };
 }
 
 /** A browser fetches the GraphiQL page before anybody could type a key into it. */

@@ -318,3 +318,19 @@ describe('bodies', () => {
     expect(codeOf((await response.json()) as never)).toBe('LIMIT_EXCEEDED');
   });
 });
+
+describe('pages in pages', () => {
+  test('ask for at most 100,000 items in all, counted before they are read', async () => {
+    const nested = (first: number, inner: number) =>
+      `{ everyone(first: ${first}) { nodes { cohorts(first: ${inner}) { nodes { name } } } } }`;
+    await seedIdentified(ws.ctx, ...Array.from({ length: 200 }, (_, i) => `u${i}`));
+    expect(codeOf(await ws.ask(nested(100, 999)))).toBeNull();
+    const answer = await ws.ask(nested(101, 1_000));
+    expect(answer).toMatchObject({ data: null, errors: [{ extensions: { code: 'LIMIT_EXCEEDED' } }] });
+  });
+
+  test('are counted anew for every request', async () => {
+    const large = '{ a: everyone(first: 1000) { nodes { id } } b: everyone(last: 1000) { nodes { id } } }';
+    for (let i = 0; i < 60; i++) expect(codeOf(await ws.ask(large))).toBeNull();
+  });
+});

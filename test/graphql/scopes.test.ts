@@ -186,6 +186,27 @@ describe('scopes', () => {
     }
   });
 
+  test('who changed a thing sees it in the answer, and neither what is below it nor the thing elsewhere', async () => {
+    const segments = ws.askWith(['segments:write']);
+    const create = (of: string) => `mutation ($name: String!) { createSegment(input: { name: $name
+      filter: { amplitudeCohorts: { includesValue: { name: "amp" } } } }) { ... on CreateSegmentSuccess { segment { ${of} } } } }`;
+    expect(await segments(create('name size'), { name: 'Mine' })).toEqual({
+      data: { createSegment: { segment: { name: 'Mine', size: 1 } } },
+    });
+    expect(codeOf(await segments(create('users { totalCount }'), { name: 'Other' }))).toBe('FORBIDDEN');
+    expect(codeOf(await segments('{ segment(by: { name: "Mine" }) { name } }'))).toBe('FORBIDDEN');
+    const apply = `mutation { applyCohortChanges(input: { cohort: { partnerCohort: { partner: "amplitude", cohortId: "mine" } }
+      changes: [{ externalIds: ["ada"] }] }) { ... on ApplyCohortChangesSuccess { added cohort { name size } } } }`;
+    expect(await ws.askWith(['cohorts:write'])(apply)).toEqual({
+      data: { applyCohortChanges: { added: 1, cohort: { name: 'mine', size: 1 } } },
+    });
+    const upsert =
+      'mutation { upsertUsers(input: { users: [{ externalId: "mine" }] }) { ... on UpsertUsersSuccess { created users { externalId } } } }';
+    expect(await ws.askWith(['users:write'])(upsert)).toEqual({
+      data: { upsertUsers: { created: 1, users: [{ externalId: 'mine' }] } },
+    });
+  });
+
   test('whoever the host lets in without saying more has every scope of the first workspace', async () => {
     const open = await openTestApp('pglite', { authenticate: () => ({}) });
     try {
