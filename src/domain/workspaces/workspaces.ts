@@ -66,8 +66,13 @@ export async function setUnknownIdentityPolicy(ctx: Ctx, policy: UnknownIdentity
   return updateWorkspace(ctx, { unknownIdentityPolicy: policy });
 }
 
+/** The largest number of members that can be written down as a limit. */
+const MEMBERS_MAX = 2 ** 31 - 1;
+/** A hundred years: beyond it the day that far back could not be told. */
+const AGE_MAX_DAYS = 36_500;
+
 /**
- * Changes settings; what is left out stays. `pendingMaxMembers` (0 or more) and `pendingMaxAgeDays` (1 or more) take null for no limit.
+ * Changes settings; what is left out stays. `pendingMaxMembers` (0 or more) and `pendingMaxAgeDays` (1 to 36,500) take null for no limit.
  * Errors: INVALID_INPUT, NOT_FOUND.
  */
 export async function updateWorkspace(
@@ -78,8 +83,8 @@ export async function updateWorkspace(
     readonly pendingMaxAgeDays?: number | null | undefined;
   },
 ): Promise<Workspace> {
-  checkLimit(input.pendingMaxMembers, 0, 'pendingMaxMembers');
-  checkLimit(input.pendingMaxAgeDays, 1, 'pendingMaxAgeDays');
+  checkLimit(input.pendingMaxMembers, 0, MEMBERS_MAX, 'pendingMaxMembers');
+  checkLimit(input.pendingMaxAgeDays, 1, AGE_MAX_DAYS, 'pendingMaxAgeDays');
   const changes = {
     ...(input.unknownIdentityPolicy ? { unknownIdentityPolicy: input.unknownIdentityPolicy } : {}),
     ...(input.pendingMaxMembers === undefined ? {} : { pendingMaxMembers: input.pendingMaxMembers }),
@@ -95,8 +100,8 @@ export async function updateWorkspace(
   return row;
 }
 
-function checkLimit(value: number | null | undefined, least: number, field: string): void {
+function checkLimit(value: number | null | undefined, least: number, most: number, field: string): void {
   if (value === null || value === undefined) return;
-  if (!Number.isInteger(value) || value < least)
-    throw fail('INVALID_INPUT', `A whole number from ${least} on, or null for no limit.`, { path: [field] });
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw fail('INVALID_INPUT', `A whole number from ${least} to ${most}, or null for no limit.`, { path: [field] });
 }
