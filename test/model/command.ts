@@ -8,6 +8,10 @@ import type { UnknownIdentityPolicy } from '../../src/domain/workspaces/workspac
 
 /** A user of an upsert. */
 export interface Somebody {
+  /** The number of a user there is, in place of an external id. */
+  readonly id?: number;
+  /** Nobody is to be made or identified. */
+  readonly updateOnly?: boolean;
   readonly externalId: string | null;
   readonly aliases: readonly Alias[];
   readonly deviceIds: readonly string[];

@@ -287,11 +287,14 @@ export class Model {
       ...user.aliases.flatMap((a) => [a.label, a.name]),
       ...user.deviceIds,
     ];
-    demand(texts.length > 0 && texts.every(isIdentity), 'INVALID_INPUT');
+    demand(texts.every(isIdentity), 'INVALID_INPUT');
+    demand(user.id === undefined ? texts.length > 0 : user.externalId === null, 'INVALID_INPUT');
   }
 
   #upsert(user: Somebody): { person: Person; isCreated: boolean } {
     const found = this.#whoIsMeant(user);
+    const isNewName = user.externalId !== null && this.#owner(external(user.externalId)) === null;
+    if (user.id !== undefined || user.updateOnly) demand(found !== null && !isNewName, 'NOT_FOUND');
     if (found && user.externalId !== null && !found.names.has(external(user.externalId)))
       demand(!this.#isIdentified(found), 'IDENTITY_TAKEN');
     const labels = new Map<string, string>();
@@ -318,6 +321,7 @@ export class Model {
   #whoIsMeant(user: Somebody): Person | null {
     const first = (names: string[], fits = (_: Person) => true) =>
       names.map((name) => this.#owner(name)).find((p) => p !== null && fits(p)) ?? null;
+    if (user.id !== undefined) return this.#people.find((p) => p.id === user.id) ?? null;
     const byAlias = first(user.aliases.map(aliasName));
     const devices = user.deviceIds.map(device);
     if (user.externalId === null) return byAlias ?? first(devices);

@@ -18,8 +18,9 @@ const externalId = orBad(goodExternalId);
 const deviceId = orBad(goodDeviceId);
 const alias: fc.Arbitrary<Alias> = fc.record({ label: orBad(label), name: orBad(name) });
 
+const number = fc.integer({ min: 1, max: 4 });
 const user: fc.Arbitrary<UserRef> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ id: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 4, arbitrary: fc.record({ id: number }) },
   { weight: 2, arbitrary: fc.record({ externalId }) },
   { weight: 2, arbitrary: fc.record({ alias }) },
   { weight: 2, arbitrary: fc.record({ deviceId }) },
@@ -31,11 +32,46 @@ const items = <T>(item: fc.Arbitrary<T>) => fc.array(item, { minLength: 1, maxLe
 const attributes = fc.option(
   fc.dictionary(fc.constantFrom('x', 'y'), fc.constantFrom(1, 2, null), { maxKeys: 2, noNullPrototype: true }),
 );
+const unnamed = fc.constant(null);
 const somebody: fc.Arbitrary<Somebody> = fc.oneof(
-  fc.record({ externalId: fc.option(externalId), aliases: few(alias), deviceIds: few(deviceId), attributes }),
-  fc.record({ externalId, aliases: few(alias), deviceIds: few(deviceId, 1), attributes }),
-  fc.record({ externalId: fc.constant(null), aliases: few(alias, 1), deviceIds: few(deviceId), attributes }),
-  fc.record({ externalId: fc.constant(null), aliases: fc.constant([]), deviceIds: few(deviceId, 1), attributes }),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      externalId: fc.option(externalId),
+      aliases: few(alias),
+      deviceIds: few(deviceId),
+      attributes,
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ externalId, aliases: few(alias), deviceIds: few(deviceId, 1), attributes }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ externalId: unnamed, aliases: few(alias, 1), deviceIds: few(deviceId), attributes }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ externalId: unnamed, aliases: few(alias), deviceIds: few(deviceId, 1), attributes }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      updateOnly: fc.boolean(),
+      externalId: fc.option(externalId),
+      aliases: few(alias),
+      deviceIds: few(deviceId),
+      attributes,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      id: number,
+      externalId: unnamed,
+      aliases: few(alias),
+      deviceIds: few(deviceId),
+      attributes,
+    }),
+  },
 );
 
 const change: fc.Arbitrary<CohortChange> = fc.record({
