@@ -3,7 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import { type OpenDatabase, openEmbedded, openServer, useHostDatabase } from './db/client.ts';
 import { isMigrated, migrate } from './db/migrate.ts';
 import { upkeep } from './db/upkeep.ts';
-import type { Log } from './domain/context.ts';
+import type { Log, Observer } from './domain/context.ts';
 import { createDomains, type Domain, type Domains } from './domain/index.ts';
 import { SCOPES, type Scope } from './domain/keys/scopes.ts';
 import { schema } from './graphql/schema.ts';
@@ -66,6 +66,7 @@ export interface Muster {
 }
 
 const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
+const UNOBSERVED: Observer = { ingested: () => {} };
 
 /**
  * Opens the database, brings its tables to this version, makes the first workspace if there is none, and builds the edges over it.
@@ -86,7 +87,12 @@ export async function createMuster(options: MusterOptions = {}): Promise<Muster>
 
 async function assemble(database: OpenDatabase, options: MusterOptions): Promise<Muster> {
   const log = options.log ?? SILENT;
-  const domains = createDomains({ db: database.db, now: options.now ?? (() => new Date()), log });
+  const domains = createDomains({
+    db: database.db,
+    now: options.now ?? (() => new Date()),
+    log,
+    observer: UNOBSERVED,
+  });
   const first = await domains
     .in(DEFAULT_WORKSPACE_ID)
     .workspaces.createWorkspace({ id: DEFAULT_WORKSPACE_ID, name: 'default' });

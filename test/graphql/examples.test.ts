@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXAMPLE_QUERIES } from '../../src/graphql/examples.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import { openTestApp, type TestApp } from '../support/app.ts';
-import { adds, send } from '../support/seed.ts';
+import { adds, command } from '../support/seed.ts';
 
 describe('the examples that GraphiQL opens with', () => {
   let app: TestApp;
@@ -23,7 +23,7 @@ describe('the examples that GraphiQL opens with', () => {
   });
 
   test('tell the story in order, without a fault', async () => {
-    const ctx = { db: app.database.db, inTransaction: false, now: () => new Date(), log: console, workspaceId: 1 };
+    const { cohorts } = app.muster.domain();
     for (const query of EXAMPLE_QUERIES) {
       const variables = query.includes('$users') ? { users: [{ externalId: 'ada' }], segments: [] } : {};
       const response = await app.muster.fetch(
@@ -37,10 +37,8 @@ describe('the examples that GraphiQL opens with', () => {
       expect(answer).not.toMatch(/"(errors|code)":/);
       // What Amplitude would send meanwhile.
       if (query.includes('upsertUsers')) {
-        await send(ctx, 'amp', adds({ externalIds: ['ada'] }));
-        await app.muster
-          .domain()
-          .cohorts.nameCohort({ partner: 'amplitude', partnerCohortId: 'amp', name: 'Amplitude cohort test' });
+        await cohorts.applyChanges(command('amp', [adds({ externalIds: ['ada'] })]));
+        await cohorts.nameCohort({ partner: 'amplitude', partnerCohortId: 'amp', name: 'Amplitude cohort test' });
       }
     }
   });

@@ -11,6 +11,7 @@ export async function makeContext(database: { readonly db: Db }, options: { now?
     inTransaction: false,
     now: options.now ?? (() => new Date()),
     log: quiet,
+    observer: { ingested: () => {} },
     workspaceId: 0,
   });
 }
