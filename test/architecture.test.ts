@@ -6,7 +6,19 @@ import { expect, test } from 'vitest';
 // The floors of the house: imports only go down. Every failure is a sentence.
 
 const FLOORS = ['doors', 'app', 'edges', 'domain', 'db'];
-const DOMAIN_ORDER = ['workspaces', 'keys', 'membership', 'users', 'usage', 'cohorts', 'segments', 'targeting', 'jobs'];
+const DOMAIN_ORDER = [
+  'workspaces',
+  'keys',
+  'membership',
+  'users',
+  'usage',
+  'cohorts',
+  'history',
+  'pulls',
+  'segments',
+  'targeting',
+  'jobs',
+];
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

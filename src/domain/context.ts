@@ -8,12 +8,33 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** What became of one inbound request, for whoever counts them. Never an identity, a body or a secret. */
+export interface IngestEvent {
+  readonly dialect: string;
+  /** `applied`, `duplicate`, `queued`, `held`, or the code of the error it was refused with. */
+  readonly outcome: string;
+  readonly received: number;
+  readonly matched: number;
+  readonly held: number;
+  readonly ignored: number;
+  readonly added: number;
+  readonly removed: number;
+  readonly unchanged: number;
+  readonly durationMs: number;
+}
+
+/** Is told what happens, as it happens: for metrics. Must not throw. */
+export interface Observer {
+  ingested(event: IngestEvent): void;
+}
+
 /** What every operation needs: the database (or the transaction under way), the clock, the log, and whose data it is about. */
 export interface Ctx {
   readonly db: Db;
   readonly inTransaction: boolean;
   readonly now: () => Date;
   readonly log: Log;
+  readonly observer: Observer;
   readonly workspaceId: number;
 }
 

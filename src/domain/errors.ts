@@ -23,6 +23,14 @@ export const CODES = {
   UNAUTHENTICATED: 'unauthenticated',
   /** The key lacks the scope. */
   FORBIDDEN: 'forbidden',
+  /** The ledger no longer remembers what this needs: ask for a later time. */
+  NOT_RETAINED: 'notFound',
+  /** The members are older than the caller allows: wait for the next sync, or allow more. */
+  STALE: 'stale',
+  /** More requests wait than may: try again after a moment. */
+  OVERLOADED: 'throttled',
+  /** The month's data points are used up: raise the budget, or wait for the next month. */
+  BUDGET_EXCEEDED: 'throttled',
   /** Another writer holds the cohort or the workspace: try again after a moment. */
   LOCKED: 'busy',
   /** The database cannot be reached. */
@@ -38,7 +46,7 @@ export type Path = readonly (string | number)[];
 export interface ErrorDetails {
   readonly path?: Path | undefined;
   readonly cause?: unknown;
-  /** For `busy`: seconds after which a retry makes sense. */
+  /** For `busy` and `throttled`: seconds after which a retry makes sense. */
   readonly retryAfterSeconds?: number | undefined;
 }
 
@@ -73,6 +81,12 @@ export class UnauthenticatedError extends DomainError {
 export class ForbiddenError extends DomainError {
   override readonly name = 'ForbiddenError';
 }
+export class StaleError extends DomainError {
+  override readonly name = 'StaleError';
+}
+export class ThrottledError extends DomainError {
+  override readonly name = 'ThrottledError';
+}
 export class BusyError extends DomainError {
   override readonly name = 'BusyError';
 }
@@ -90,6 +104,8 @@ const CLASS_OF_KIND: {
   conflict: ConflictError,
   unauthenticated: UnauthenticatedError,
   forbidden: ForbiddenError,
+  stale: StaleError,
+  throttled: ThrottledError,
   busy: BusyError,
 };
 

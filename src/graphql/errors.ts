@@ -11,6 +11,8 @@ import {
   LimitExceededError,
   NotFoundError,
   type Path,
+  StaleError,
+  ThrottledError,
 } from '../domain/errors.ts';
 import { builder } from './builder.ts';
 
@@ -25,6 +27,10 @@ const DESCRIPTIONS: { readonly [K in ErrorCode]: string } = {
   NOT_ACTIVE: 'The thing is archived or has ended: restore it or make another.',
   UNAUTHENTICATED: 'No key, or none that is valid now.',
   FORBIDDEN: 'The key lacks the scope.',
+  NOT_RETAINED: 'The ledger no longer remembers what this needs: ask for a later time.',
+  STALE: 'The members are older than the caller allows.',
+  OVERLOADED: 'More requests wait than may: try again after a moment.',
+  BUDGET_EXCEEDED: "The month's data points are used up.",
   LOCKED: 'Another writer is busy here: try again after a moment.',
   UNAVAILABLE: 'The database cannot be reached: try again.',
 };
@@ -68,6 +74,8 @@ errorType(LimitExceededError, 'LimitExceededError', 'The input is larger than on
 errorType(NotFoundError, 'NotFoundError', 'Something the input names does not exist in this workspace.');
 errorType(ConflictError, 'ConflictError', 'Something else stands in the way: a taken name or identity, an ended key.');
 errorType(ForbiddenError, 'ForbiddenError', 'The key lacks the scope that this needs.');
+errorType(StaleError, 'StaleError', 'The members are older than the caller allows.');
+errorType(ThrottledError, 'ThrottledError', 'Too much for now: the message says until when.');
 errorType(BusyError, 'BusyError', 'Try the same call again after a moment.');
 
 /** The members every result union has beside its success. */
@@ -77,6 +85,8 @@ export const EXPECTED_ERRORS = [
   NotFoundError,
   ConflictError,
   ForbiddenError,
+  StaleError,
+  ThrottledError,
   BusyError,
 ];
 

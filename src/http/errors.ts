@@ -11,6 +11,8 @@ export const STATUS: { readonly [K in ErrorKind]: number } = {
   conflict: 409,
   unauthenticated: 401,
   forbidden: 403,
+  stale: 409,
+  throttled: 429,
   busy: 503,
 };
 

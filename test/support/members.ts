@@ -17,10 +17,14 @@ export async function membersOf(ctx: Ctx, cohortId: number): Promise<number[]> {
 
 /** One row of the ledger as it is stored, the oldest first. */
 export interface LedgerRow {
+  readonly id: number;
   readonly cohort_id: number;
   readonly dialect: string;
   readonly key_id: string | null;
   readonly request_id: string | null;
+  readonly sync_no: number | null;
+  readonly of_batch_id: number | null;
+  readonly unchanged: number[];
   readonly received_count: number;
   readonly matched_count: number;
   readonly held_count: number;

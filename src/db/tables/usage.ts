@@ -1,4 +1,4 @@
-import { bigint, date, integer, pgTable, primaryKey, uuid } from 'drizzle-orm/pg-core';
+import { bigint, date, index, integer, pgTable, primaryKey, uuid } from 'drizzle-orm/pg-core';
 
 /** Data points by cohort, key and UTC day. The cohort comes before the key so that writers of two cohorts never meet on one row. */
 export const usageDaily = pgTable(
@@ -15,5 +15,9 @@ export const usageDaily = pgTable(
     written: bigint('written', { mode: 'number' }).notNull(),
     changed: bigint('changed', { mode: 'number' }).notNull(),
   },
-  (t) => [primaryKey({ columns: [t.workspaceId, t.cohortId, t.keyId, t.day] })],
+  (t) => [
+    primaryKey({ columns: [t.workspaceId, t.cohortId, t.keyId, t.day] }),
+    // serves: what a workspace used in some days
+    index('usage_daily_by_day').on(t.workspaceId, t.day),
+  ],
 );

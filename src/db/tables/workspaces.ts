@@ -1,4 +1,4 @@
-import { integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bigint, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { instant } from './columns.ts';
 
 /**
@@ -21,6 +21,18 @@ export const workspaces = pgTable('workspaces', {
   pendingMaxMembers: integer('pending_max_members').default(1_000_000),
   /** How long pending members are kept, in days. Null: for ever. */
   pendingMaxAgeDays: integer('pending_max_age_days'),
+  /** A request that would remove more than this share of a cohort waits for an operator. Null: none does. */
+  shrinkGuardPercent: integer('shrink_guard_percent'),
+  /** How long the ledger remembers which users a batch moved, in days. Null: for ever. Counts are kept. */
+  ledgerRetentionDays: integer('ledger_retention_days').default(30),
+  /** The last batch that has forgotten its users. */
+  ledgerSweptTo: bigint('ledger_swept_to', { mode: 'number' }).notNull().default(0),
+  /** Data points (`written`) a UTC month may cost. Null: no budget. */
+  monthlyBudget: bigint('monthly_budget', { mode: 'number' }),
+  /** What a month over budget does to further requests. */
+  overBudget: text('over_budget', { enum: ['WARN', 'REFUSE'] })
+    .notNull()
+    .default('WARN'),
   createdAt: instant('created_at').notNull().defaultNow(),
 });
 

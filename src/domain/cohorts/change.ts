@@ -19,8 +19,13 @@ export interface Source {
   readonly keyId?: string | null | undefined;
   /** The hash of a presented data import key, to be checked in the same round trip as the identities. */
   readonly presentedHash?: string | undefined;
-  /** The sender's name for the request, at most 512 characters. */
+  /** The sender's name for the request, at most 512 characters. The same one is applied once a cohort. */
   readonly requestId?: string | undefined;
+  /**
+   * When the sender computed the changes, where its form says so. An older message never undoes a newer one for the same user,
+   * in whatever order they come; messages of the same time stand in the order they come.
+   */
+  readonly computedAt?: Date | undefined;
 }
 
 /**

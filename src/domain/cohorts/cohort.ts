@@ -6,7 +6,13 @@ export interface Cohort {
   readonly name: string;
   readonly isNamed: boolean;
   readonly createdAt: Date;
+  /** How often the operator says its sender sends; null: it is observed. */
+  readonly cadence: Cadence | null;
 }
+
+/** How often a sender sends. `ONE_TIME`: never again. */
+export const CADENCES = ['ONE_TIME', 'DAILY', 'HOURLY', 'REAL_TIME'] as const;
+export type Cadence = (typeof CADENCES)[number];
 
 /** What became of one request. `matched` + `held` + `ignored` = `received`. */
 export interface Outcome {
@@ -23,6 +29,12 @@ export interface Outcome {
   /** Users who really entered and left. */
   readonly added: number;
   readonly removed: number;
+  /** The row of the ledger; null when nothing was applied. */
+  readonly batchId: number | null;
+  /** This very request had been applied before: these are the counts of then. */
+  readonly isDuplicate: boolean;
+  /** It would have removed too much of the cohort, so that nothing was applied yet: the changes wait under this id for an operator. */
+  readonly heldChangesId: string | null;
 }
 
 /** A cohort as callers name one. A name must be the only one of its kind. */

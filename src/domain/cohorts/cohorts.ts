@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, ilike, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, ilike, type SQL, sql } from 'drizzle-orm';
 import { intArray, queryRows, textArray } from '../../db/client.ts';
 import { cohorts } from '../../db/tables/cohorts.ts';
 import { type Ctx, inTransaction } from '../context.ts';
@@ -65,6 +65,7 @@ export async function findCohorts(
     .where(
       and(
         eq(cohorts.workspaceId, ctx.workspaceId),
+        isCohort,
         partner === undefined ? undefined : eq(cohorts.partner, partner),
         sql`(${sql.join(either, sql` or `)})`,
       ),
@@ -94,11 +95,14 @@ export async function cohortsByIds(ctx: Ctx, ids: readonly number[]): Promise<Ma
   const rows = await ctx.db
     .select(cohortColumns)
     .from(cohorts)
-    .where(and(eq(cohorts.workspaceId, ctx.workspaceId), sql`${cohorts.id} = any(${intArray(ids)})`))
+    .where(and(eq(cohorts.workspaceId, ctx.workspaceId), isCohort, sql`${cohorts.id} = any(${intArray(ids)})`))
     .prepare('cohortsByIds')
     .execute();
   return new Map(rows.map((row) => [row.id, row]));
 }
+
+/** The lists of staged replacements are rows beside the cohorts, and never shown. */
+const isCohort = gt(cohorts.id, 0);
 
 interface CohortFilter {
   readonly partner?: string | null | undefined;
@@ -142,6 +146,7 @@ function cohortFilter(ctx: Ctx, input: CohortFilter): SQL | undefined {
   const like = input.search ? `%${input.search.replace(/[\\%_]/g, '\\$&')}%` : null;
   return and(
     eq(cohorts.workspaceId, ctx.workspaceId),
+    isCohort,
     input.partner ? eq(cohorts.partner, input.partner) : undefined,
     like ? sql`(${ilike(cohorts.name, like)} or ${ilike(cohorts.partnerCohortId, like)})` : undefined,
   );

@@ -15,6 +15,7 @@ export const cohortColumns = {
   name: cohorts.name,
   isNamed: cohorts.isNamed,
   createdAt: cohorts.createdAt,
+  cadence: cohorts.cadence,
 };
 
 /** The cohort a partner calls so; null if there is none. */

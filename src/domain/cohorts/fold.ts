@@ -9,6 +9,8 @@ export const REASONS = [
   'unknown_alias',
   'unknown_device_id',
   'device_of_identified_user',
+  // A newer message, or a later batch, has spoken of them.
+  'superseded',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -36,8 +38,25 @@ export function listIdentities(changes: readonly CohortChange[]): IdentityLists 
   };
 }
 
-/** Reduces a request to one change per person: the last mention wins, whatever identity named them. */
-export function fold(changes: readonly CohortChange[], resolved: Resolved, policy: UnknownIdentityPolicy): Folded {
+/** Every identity of a request, in the order in which `fold` reads them. */
+export function* identitiesOf(changes: readonly CohortChange[]): Generator<Identity> {
+  for (const change of changes) {
+    for (const value of change.externalIds) yield externalId(value);
+    for (const pair of change.aliases) yield alias(pair);
+    for (const value of change.deviceIds) yield deviceId(value);
+  }
+}
+
+/**
+ * Reduces a request to one change per person: the last mention wins, whatever identity named them. `isSuperseded` says whom something
+ * newer has spoken of: those mentions count for nothing.
+ */
+export function fold(
+  changes: readonly CohortChange[],
+  resolved: Resolved,
+  policy: UnknownIdentityPolicy,
+  isSuperseded?: (user: number, identity: Identity) => boolean,
+): Folded {
   const people = new Map<number, boolean>();
   const unknown = new Map<string, { identity: Identity; remove: boolean }>();
   const counts = { received: 0, matched: 0, held: 0, ignored: 0 };
@@ -45,6 +64,11 @@ export function fold(changes: readonly CohortChange[], resolved: Resolved, polic
 
   const mention = (user: number, remove: boolean, reason: Reason, identity: () => Identity) => {
     counts.received++;
+    if (isSuperseded?.(user, identity())) {
+      counts.ignored++;
+      reasons.superseded = (reasons.superseded ?? 0) + 1;
+      return;
+    }
     if (user > 0) {
       counts.matched++;
       people.set(user, !remove);

@@ -6,7 +6,7 @@ import { keyColumn, readKeyColumn, requireImportKey } from '../keys/key.ts';
 import { type IdentityLists, type Resolved, type ResolvedRow, readResolved, resolveColumns } from '../users/resolve.ts';
 import type { UnknownIdentityPolicy } from '../workspaces/workspaces.ts';
 import type { CohortChanges } from './change.ts';
-import type { Cohort } from './cohort.ts';
+import type { Cadence, Cohort } from './cohort.ts';
 
 /** A request whose identities were looked up, before any lock. */
 export interface Prepared {
@@ -19,30 +19,64 @@ export interface Prepared {
   readonly epoch: number;
   readonly policy: UnknownIdentityPolicy;
   readonly cohort: Cohort | null;
+  /** A request that removes more than this share of the cohort is held; null: none is. */
+  readonly guardPercent: number | null;
+  /** An operator let the request pass that the shrink guard had held. */
+  readonly approval?: Approval | undefined;
 }
 
-/** One round trip: is the key good, which cohort is it, what do the identities mean, and what is the policy. */
+export interface Approval {
+  readonly heldChangesId: string;
+  /** What was applied after this batch is newer than the request. */
+  readonly afterBatchId: number;
+}
+
+/**
+ * One round trip: is the key good, which cohort is it, what do the identities mean, what is the policy, has this very request been
+ * applied, and does anything of the cohort wait to be applied.
+ */
 export async function lookUp(ctx: Ctx, command: CohortChanges, lists: IdentityLists) {
   const hash = command.source.presentedHash;
+  const requestId = command.source.requestId;
+  const cohortWhere = sql`c.workspace_id = ${ctx.workspaceId}::int and c.partner = ${command.partner} and c.partner_cohort_id = ${command.partnerCohortId}`;
   const [row] = await queryPrepared<
-    ResolvedRow & { key: string | null; epoch: number; policy: UnknownIdentityPolicy; cohort: string | null }
+    ResolvedRow & {
+      key: string | null;
+      epoch: number;
+      policy: UnknownIdentityPolicy;
+      cohort: string | null;
+      guard: number | null;
+      applied: boolean;
+      waits: boolean;
+    }
   >(
     ctx.db,
     sql`/* lookUp */ select ${hash === undefined ? sql`null::text as key` : keyColumn(ctx.workspaceId, hash)},
       w.identity_epoch::int as epoch, w.unknown_identity_policy as policy,
-      (select to_jsonb(c)::text from cohorts c where c.workspace_id = ${ctx.workspaceId}::int and c.partner = ${command.partner}
-        and c.partner_cohort_id = ${command.partnerCohortId}) as cohort,
+      w.shrink_guard_percent::int as guard, (select to_jsonb(c)::text from cohorts c where ${cohortWhere}) as cohort,
+      ${requestId === undefined ? sql`false` : sql`exists (select 1 from cohorts c join batches b on b.workspace_id = c.workspace_id and b.cohort_id = c.id where ${cohortWhere} and b.request_id = ${requestId})`} as applied,
+      exists (select 1 from accepted_changes a where a.workspace_id = ${ctx.workspaceId}::int and a.partner = ${command.partner}
+        and a.partner_cohort_id = ${command.partnerCohortId}) as waits,
       ${resolveColumns(ctx.workspaceId, lists)}
       from workspaces w where w.id = ${ctx.workspaceId}::int`,
   );
   const key = hash === undefined ? null : requireImportKey(readKeyColumn(row?.key ?? null, ctx.now()), command.partner);
   if (!row) throw fail('NOT_FOUND', 'There is no such workspace.');
-  return { key, epoch: row.epoch, policy: row.policy, cohort: readCohort(row.cohort), resolved: readResolved(row) };
+  return {
+    key,
+    epoch: row.epoch,
+    policy: row.policy,
+    cohort: readCohort(row.cohort),
+    guardPercent: row.guard,
+    isApplied: row.applied,
+    waits: row.waits,
+    resolved: readResolved(row),
+  };
 }
 
 function readCohort(text: string | null): Cohort | null {
   if (text === null) return null;
-  const row = JSON.parse(text) as Record<string, string> & { id: number; is_named: boolean };
+  const row = JSON.parse(text) as Record<string, string> & { id: number; is_named: boolean; cadence: Cadence | null };
   return {
     id: row.id,
     partner: String(row.partner),
@@ -50,5 +84,6 @@ function readCohort(text: string | null): Cohort | null {
     name: String(row.name),
     isNamed: row.is_named,
     createdAt: new Date(String(row.created_at)),
+    cadence: row.cadence,
   };
 }

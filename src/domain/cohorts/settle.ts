@@ -4,6 +4,7 @@ import { lockUnknown } from '../users/hold.ts';
 import type { Identity } from '../users/identity.ts';
 import { HELD, type IdentityLists, type Resolved, resolve } from '../users/resolve.ts';
 import { type Folded, fold } from './fold.ts';
+import { findLate, hashOf, isLate, type Than } from './late.ts';
 import type { Prepared } from './look-up.ts';
 
 /** What the identities of each request mean, looked up again where somebody has moved or gone since the first look. */
@@ -24,21 +25,52 @@ export async function claimUnknown(tx: Ctx, group: readonly Prepared[], known: r
 }
 
 /** These requests must be committed one by one. Nothing of them was applied, so their lane does just that. */
-class NotTogether extends Error {}
+export class NotTogether extends Error {}
 
 /**
  * Says finally what each request comes down to. Under the cohort's lock, so that the requests of a cohort see users appear in the order
  * in which they are applied: one that was looked up long ago must not ignore whom the one before it matched.
  */
-export async function settle(tx: Ctx, group: readonly Prepared[], known: readonly Resolved[]): Promise<Folded[]> {
+export async function settle(
+  tx: Ctx,
+  cohortId: number,
+  group: readonly Prepared[],
+  known: readonly Resolved[],
+): Promise<Folded[]> {
   return Promise.all(
     group.map(async (p, i) => {
       const before = known[i] as Resolved;
       const seen = fold(p.command.changes, before, p.policy);
-      if (seen.unknown.size === 0) return seen;
-      return fold(p.command.changes, await resolveUnknown(tx, p.lists, before), p.policy);
+      if (seen.unknown.size === 0) return leaveLate(tx, cohortId, p, seen, before);
+      const now = await resolveUnknown(tx, p.lists, before);
+      return leaveLate(tx, cohortId, p, fold(p.command.changes, now, p.policy), now);
     }),
   );
+}
+
+/** Leaves out whom something newer has spoken of, where the request is not the newest there is. */
+async function leaveLate(tx: Ctx, cohortId: number, p: Prepared, folded: Folded, resolved: Resolved): Promise<Folded> {
+  const than = lateness(p);
+  if (than === null || !(await isLate(tx, cohortId, than))) return folded;
+  const { changes } = p.command;
+  const late = await findLate(tx, cohortId, than, { users: folded.changes.map(Math.abs), changes });
+  return fold(
+    changes,
+    resolved,
+    p.policy,
+    (user, identity) => late.everybody || late.users.has(user) || late.hashes.has(hashOf(identity)),
+  );
+}
+
+function lateness(p: Prepared): Than | null {
+  if (p.approval) return { batchId: p.approval.afterBatchId };
+  return p.command.source.computedAt ? { computedAt: p.command.source.computedAt } : null;
+}
+
+/** Messages that say when they were computed are told apart by what is in the ledger: out of order they cannot be committed together. */
+export function requireOrder(group: readonly Prepared[]): void {
+  const times = group.flatMap((p) => p.command.source.computedAt?.getTime() ?? []);
+  if (times.some((time, i) => time < (times[i - 1] ?? time))) throw new NotTogether();
 }
 
 interface Unknown {

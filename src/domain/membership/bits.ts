@@ -15,6 +15,12 @@ export const RESERVED = {
 } as const;
 
 /**
+ * Sets below this are the lists of staged replacements, one each. They are kept like cohorts, so that people who merge or go are followed,
+ * and are nobody's cohort.
+ */
+export const STAGED_BELOW = -100;
+
+/**
  * The users of one block whose bit is set, in ascending order, at most `limit` of those from `from` on.
  * `bits` is the block as PostgreSQL prints it, its first character the lowest user.
  */

@@ -12,6 +12,14 @@ export interface Batch {
   readonly dialect: string;
   readonly keyId: string | null;
   readonly requestId: string | null;
+  /** When the sender computed it, where its form says so. */
+  readonly computedAt?: Date | null | undefined;
+  /** What a sender sent belongs to a sync: after a pause longer than this, a new one begins. */
+  readonly syncPauseSeconds?: number | undefined;
+  /** The batch that an `undo` or `replay` is about. */
+  readonly ofBatchId?: number | undefined;
+  /** Hashes of the identities that nobody had, where the sender's form has a time. */
+  readonly unmatchedHashes?: readonly string[] | undefined;
   readonly durationMs: number;
   readonly received: number;
   readonly matched: number;
@@ -24,8 +32,9 @@ export interface Batch {
   readonly changes: readonly number[] | Int32Array;
 }
 
-/** Users who really entered and left. */
+/** Users who really entered and left, and the row of the ledger that says so. */
 export interface Transitions {
+  readonly batchId: number;
   readonly added: number;
   readonly removed: number;
 }
@@ -41,33 +50,45 @@ export interface Transitions {
 export async function appendBatches(ctx: Ctx, batches: readonly Batch[]): Promise<Transitions[]> {
   const { changes, owners } = flatten(batches);
   const now = ctx.now().toISOString();
-  const rows = await queryPrepared<{ batch: number; added: number; removed: number }>(
+  const rows = await queryPrepared<{ batch: number; added: number; removed: number; id: string }>(
     ctx.db,
     sql`/* appendBatches */ with b as materialized (
       select * from jsonb_to_recordset(${JSON.stringify(batches.map(toRow))}::text::jsonb) as b(
-        n int, cohort_id int, dialect text, key_id uuid, request_id text, duration_ms int, received int, matched int,
-        held int, ignored int, reasons jsonb, written int)),
+        n int, cohort_id int, dialect text, key_id uuid, request_id text, computed_at timestamptz, of_batch_id bigint, sync_pause int,
+        unmatched_hashes bigint[], duration_ms int, received int, matched int, held int, ignored int, reasons jsonb, written int)),
     ${flips(ctx.workspaceId, changes, owners)},
     done as materialized (
-      select b.n, count(t.v) filter (where t.v > 0)::int as added_count, count(t.v) filter (where t.v < 0)::int as removed_count,
-        coalesce(array_agg(t.v) filter (where t.v > 0), '{}') as added, coalesce(array_agg(-t.v) filter (where t.v < 0), '{}') as removed
+      select b.n, count(t.v) filter (where t.v > 0 and t.is_real)::int as added_count, count(t.v) filter (where t.v < 0 and t.is_real)::int as removed_count,
+        coalesce(array_agg(t.v) filter (where t.v > 0 and t.is_real), '{}') as added,
+        coalesce(array_agg(-t.v) filter (where t.v < 0 and t.is_real), '{}') as removed,
+        coalesce(array_agg(t.v) filter (where not t.is_real), '{}') as unchanged
       from b left join t on t.n = b.n group by b.n),
+    sync as materialized (
+      select p.cohort_id, case when l.sync_no is null then 1
+          when ${now}::timestamptz - l.applied_at > make_interval(secs => p.pause) then l.sync_no + 1 else l.sync_no end as sync_no
+      from (select cohort_id, min(sync_pause) as pause from b where sync_pause is not null group by cohort_id) p
+      left join lateral (select x.sync_no, x.applied_at from batches x where x.workspace_id = ${ctx.workspaceId}::int
+        and x.cohort_id = p.cohort_id and x.sync_no is not null order by x.sync_no desc, x.id desc limit 1) l on true),
     ledger as (
-      insert into batches (workspace_id, cohort_id, dialect, key_id, request_id, applied_at, duration_ms, received_count, matched_count,
-        held_count, ignored_count, reasons, added_count, removed_count, added, removed)
-      select ${ctx.workspaceId}::int, b.cohort_id, b.dialect, b.key_id, b.request_id, ${now}::timestamptz, b.duration_ms, b.received, b.matched,
-        b.held, b.ignored, b.reasons, done.added_count, done.removed_count, done.added, done.removed
-      from b join done on done.n = b.n order by b.n),
+      insert into batches (workspace_id, cohort_id, dialect, key_id, request_id, computed_at, of_batch_id, sync_no, applied_at, duration_ms,
+        received_count, matched_count, held_count, ignored_count, reasons, added_count, removed_count, added, removed, unchanged, unmatched_hashes)
+      select ${ctx.workspaceId}::int, b.cohort_id, b.dialect, b.key_id, b.request_id, b.computed_at, b.of_batch_id,
+        case when b.sync_pause is not null then sync.sync_no end, ${now}::timestamptz, b.duration_ms, b.received, b.matched,
+        b.held, b.ignored, b.reasons, done.added_count, done.removed_count, done.added, done.removed, done.unchanged, b.unmatched_hashes
+      from b join done on done.n = b.n left join sync on sync.cohort_id = b.cohort_id order by b.n
+      returning id),
     metered as (
       insert into usage_daily as u (workspace_id, cohort_id, key_id, day, received, matched, written, changed)
       select ${ctx.workspaceId}::int, b.cohort_id, coalesce(b.key_id, ${NO_KEY}::uuid), (${now}::timestamptz at time zone 'UTC')::date,
         sum(b.received), sum(b.matched), sum(b.written), sum(done.added_count + done.removed_count)
-      from b join done on done.n = b.n where b.received > 0 group by 2, 3 order by 2, 3
+      from b join done on done.n = b.n where b.received > 0 and b.cohort_id > 0 group by 2, 3 order by 2, 3
       on conflict (workspace_id, cohort_id, key_id, day) do update set received = u.received + excluded.received,
         matched = u.matched + excluded.matched, written = u.written + excluded.written, changed = u.changed + excluded.changed)
-    select n as batch, added_count as added, removed_count as removed from done order by n`,
+    select done.n as batch, done.added_count as added, done.removed_count as removed, i.id::text as id
+    from done join (select id, row_number() over (order by id) - 1 as n from ledger) i on i.n = done.n order by done.n`,
   );
-  return rows.map(({ added, removed }) => ({ added, removed }));
+  // Rows are numbered in the order in which they were written, which is the order of the batches.
+  return rows.map(({ added, removed, id }) => ({ added, removed, batchId: Number(id) }));
 }
 
 /** Bits to set and clear in one set: user ids, positive to add and negative to remove, each user once. */
@@ -88,7 +109,7 @@ export async function flipBits(ctx: Ctx, sets: readonly Flip[]): Promise<void> {
 }
 
 /**
- * The common table expressions that flip bits of the sets in `b(n, cohort_id)`: `t(n, v)` are the changes that were real. One exclusive-or writes additions and removals;
+ * The common table expressions that flip bits of the sets in `b(n, cohort_id)`: `t(n, v, is_real)` are the changes and whether they changed anything. One exclusive-or writes additions and removals;
  * blocks in which nothing flips are not written, so a repeated request leaves almost no trace in the write-ahead log.
  */
 function flips(workspaceId: number, changes: Int32Array, owners: Int32Array): SQL {
@@ -109,7 +130,7 @@ function flips(workspaceId: number, changes: Int32Array, owners: Int32Array): SQ
       from d left join membership_blocks m on m.workspace_id = ${workspaceId}::int and m.cohort_id = d.cohort_id and m.block = d.block),
     c as materialized (select * from o where x is not null and x <> 0::bit(8192)),
     t as materialized (
-      select v.v, v.n from c, unnest(c.vs, c.ns) as v(v, n) where get_bit(c.x, abs(v.v) & 8191) = 1),
+      select v.v, v.n, coalesce(get_bit(o.x, abs(v.v) & 8191) = 1, false) as is_real from o, unnest(o.vs, o.ns) as v(v, n)),
     changed as (
       update membership_blocks m set bits = m.bits # c.x from c
       where m.ctid = c.tid and m.workspace_id = ${workspaceId}::int and m.cohort_id = c.cohort_id),
@@ -138,6 +159,10 @@ function toRow(batch: Batch, n: number): object {
     dialect: batch.dialect,
     key_id: batch.keyId,
     request_id: batch.requestId,
+    computed_at: batch.computedAt?.toISOString() ?? null,
+    of_batch_id: batch.ofBatchId ?? null,
+    sync_pause: batch.syncPauseSeconds ?? null,
+    unmatched_hashes: batch.unmatchedHashes ?? null,
     duration_ms: Math.round(batch.durationMs),
     received: batch.received,
     matched: batch.matched,

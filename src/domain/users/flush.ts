@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { intArray, queryPrepared, textArray } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
-import { RESERVED } from '../membership/bits.ts';
+import { RESERVED, STAGED_BELOW } from '../membership/bits.ts';
 import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
 import { attributesOf, forebears, isHeir, patchOf, splitPatch } from './attributes.ts';
 import { takeWorkspaceAlone } from './gate.ts';
@@ -181,7 +181,7 @@ async function leaveCohorts(tx: Ctx, going: readonly Person[]): Promise<void> {
   const rows = await queryPrepared<{ cohort_id: number; id: number }>(
     tx.db,
     sql`/* leaveCohorts */ select m.cohort_id, u.id from unnest(${intArray([...people.keys()])}) as u(id)
-      join membership_blocks m on m.workspace_id = ${tx.workspaceId}::int and m.block = u.id >> 13 and m.cohort_id > 0
+      join membership_blocks m on m.workspace_id = ${tx.workspaceId}::int and m.block = u.id >> 13 and (m.cohort_id > 0 or m.cohort_id < ${STAGED_BELOW}::int)
         and get_bit(m.bits, u.id & 8191) = 1`,
   );
   const batches = new Map<string, { cohortId: number; dialect: string; changes: Set<number> }>();

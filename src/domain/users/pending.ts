@@ -76,7 +76,7 @@ export async function summarizePending(ctx: Ctx): Promise<PendingSummary> {
     queryRows<{ cohort_id: number; kind: Kind; n: number }>(
       ctx.db,
       sql`/* summarizePending */ select cohort_id, kind, count(*)::int as n from pending_members
-        where workspace_id = ${ctx.workspaceId}::int group by cohort_id, kind`,
+        where workspace_id = ${ctx.workspaceId}::int and cohort_id > 0 group by cohort_id, kind`,
     ),
     queryRows<{ reason: DropReason; n: number }>(
       ctx.db,
@@ -118,7 +118,7 @@ export async function trimPending(ctx: Ctx): Promise<number> {
 async function dropTooOld(tx: Ctx): Promise<number> {
   const dropped = await dropOldest(
     tx,
-    sql`where p.workspace_id = ${tx.workspaceId}::int and p.held_at < ${tx.now().toISOString()}::timestamptz
+    sql`where p.workspace_id = ${tx.workspaceId}::int and p.cohort_id > 0 and p.held_at < ${tx.now().toISOString()}::timestamptz
         - (select make_interval(days => w.pending_max_age_days) from workspaces w where w.id = ${tx.workspaceId}::int)`,
     sql`${TRIM_MAX}::bigint for update of p skip locked`,
   );
@@ -138,14 +138,18 @@ async function isOverLimit(ctx: Ctx): Promise<boolean> {
 async function dropOverLimit(tx: Ctx): Promise<number> {
   await tx.db.execute(sql`/* lockPool */ select 1 from workspaces where id = ${tx.workspaceId}::int for no key update`);
   await takeWorkspaceAlone(tx);
-  const dropped = await dropOldest(tx, sql`where p.workspace_id = ${tx.workspaceId}::int`, excess(tx));
+  const dropped = await dropOldest(
+    tx,
+    sql`where p.workspace_id = ${tx.workspaceId}::int and p.cohort_id > 0`,
+    excess(tx),
+  );
   await noteDrops(tx, 'over_limit', dropped);
   return dropped;
 }
 
 function excess(ctx: Ctx): SQL {
   return sql`(select greatest(0, least(${TRIM_MAX}::bigint, count(*) - (select coalesce(w.pending_max_members, 2147483647) from workspaces w
-    where w.id = ${ctx.workspaceId}::int))) from pending_members c where c.workspace_id = ${ctx.workspaceId}::int)`;
+    where w.id = ${ctx.workspaceId}::int))) from pending_members c where c.workspace_id = ${ctx.workspaceId}::int and c.cohort_id > 0)`;
 }
 
 /** What was held in one moment goes in the order of the pending list. */
@@ -182,7 +186,7 @@ async function forgetIdentities(tx: Ctx): Promise<number> {
 
 function condition(ctx: Ctx, { cohortId, reason }: PendingFilter) {
   return sql`workspace_id = ${ctx.workspaceId}::int
-    ${cohortId === null || cohortId === undefined ? sql`` : sql`and cohort_id = ${cohortId}::int`}
+    ${cohortId === null || cohortId === undefined ? sql`and cohort_id > 0` : sql`and cohort_id = ${cohortId}::int`}
     ${reason ? sql`and kind = ${KIND_OF_REASON[reason]}::smallint` : sql``}`;
 }
 

@@ -62,6 +62,9 @@ describe.each(DATABASES)('cohort changes on %s', (kind) => {
       written: 3,
       added: 3,
       removed: 0,
+      batchId: expect.any(Number),
+      isDuplicate: false,
+      heldChangesId: null,
     });
     expect(await members(cohort)).toEqual([byId, byAlias, byDevice]);
     expect(await send(ctx, 'c', removes({ aliases: [ADA] }))).toMatchObject({ matched: 1, added: 0, removed: 1 });
@@ -303,6 +306,9 @@ describe.each(DATABASES)('cohort changes on %s', (kind) => {
         written: 0,
         added: 0,
         removed: 0,
+        batchId: null,
+        isDuplicate: false,
+        heldChangesId: null,
       });
       expect(await cohortIds(ctx)).toEqual([]);
       expect(await usageOf(ctx)).toEqual([]);

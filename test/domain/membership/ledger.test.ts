@@ -4,7 +4,7 @@ import { nameCohort } from '../../../src/domain/cohorts/cohorts.ts';
 import type { Ctx } from '../../../src/domain/context.ts';
 import { inTransaction } from '../../../src/domain/context.ts';
 import { appendBatches, type Batch, flipBits } from '../../../src/domain/membership/ledger.ts';
-import { makeContext, otherWorkspace } from '../../support/context.ts';
+import { fakeClock, makeContext, otherWorkspace } from '../../support/context.ts';
 import { DATABASES, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { ledgerOf, membersOf, replayLedger, usageOf } from '../../support/members.ts';
 
@@ -44,7 +44,9 @@ describe.each(DATABASES)('the ledger on %s', (kind) => {
 
   const newCohort = async (name = 'c') =>
     (await nameCohort(ctx, { partner: 'amplitude', partnerCohortId: name, name })).id;
-  const append = (...batches: Batch[]) => inTransaction(ctx, (tx) => appendBatches(tx, batches));
+  const appendRows = (...batches: Batch[]) => inTransaction(ctx, (tx) => appendBatches(tx, batches));
+  const append = async (...batches: Batch[]) =>
+    (await appendRows(...batches)).map(({ added, removed }) => ({ added, removed }));
 
   test('adds and removes exactly the users named, in every block', async () => {
     const cohort = await newCohort();
@@ -88,6 +90,39 @@ describe.each(DATABASES)('the ledger on %s', (kind) => {
     expect(await membersOf(ctx, two)).toEqual([1, 3, 4]);
     expect((await ledgerOf(ctx, two)).map((row) => row.request_id)).toEqual([null, 'a', 'c', 'd']);
     for (const id of [one, two]) expect(await replayLedger(ctx, id)).toEqual(await membersOf(ctx, id));
+  });
+
+  test('says which row each batch became, in the order of the batches', async () => {
+    const [one, two] = [await newCohort('one'), await newCohort('two')];
+    const changed = await appendRows(
+      batch(two, [1], { requestId: 'a' }),
+      batch(one, [1], { requestId: 'b' }),
+      batch(two, [2], { requestId: 'c' }),
+    );
+    const rows = new Map([...(await ledgerOf(ctx, one)), ...(await ledgerOf(ctx, two))].map((r) => [Number(r.id), r]));
+    expect(changed.map(({ batchId }) => rows.get(batchId)?.request_id)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('remembers whom a batch named without a change, and whether they were in or out', async () => {
+    const cohort = await newCohort();
+    await append(batch(cohort, [1, 2]));
+    await append(batch(cohort, [2, 3, -1, -9, -20_000]));
+    const [, row] = await ledgerOf(ctx, cohort);
+    expect([...(row?.unchanged ?? [])].sort((a, b) => a - b)).toEqual([-20_000, -9, 2]);
+  });
+
+  test('numbers the syncs of a cohort: a new one begins after a pause, and what no sender sent belongs to none', async () => {
+    const clock = fakeClock();
+    ctx = { ...ctx, now: clock.now };
+    const [cohort, other] = [await newCohort('one'), await newCohort('two')];
+    const sent = (id = cohort) => batch(id, [], { syncPauseSeconds: 30 });
+    await append(sent(), sent(), sent(other));
+    clock.advance(30_000);
+    await append(sent(), batch(cohort, [1], { dialect: 'join' }));
+    clock.advance(30_001);
+    await append(batch(cohort, [2], { dialect: 'join' }), sent(), sent());
+    expect((await ledgerOf(ctx, cohort)).map((row) => row.sync_no)).toEqual([1, 1, 1, null, null, 2, 2]);
+    expect((await ledgerOf(ctx, other)).map((row) => row.sync_no)).toEqual([1]);
   });
 
   test('keeps what it is told of a request', async () => {
