@@ -10,6 +10,8 @@ import * as apply from './apply-changes.ts';
 import { COHORT_ID_MAX_CHARACTERS, COHORT_NAME_MAX_CHARACTERS, type CohortChanges, cohortTextFault } from './change.ts';
 import type { Activity, Cohort, CohortOrder, CohortRef, Outcome } from './cohort.ts';
 import { cohortColumns, ensureCohort, setCohortName } from './ensure-cohort.ts';
+import { type CohortFreshness, freshnessByCohortIds as readFreshness } from './read-freshness.ts';
+import { type CohortSettings, updateCohort as changeCohort } from './update-cohort.ts';
 
 /** See `apply-changes.ts`: the one way in for members. */
 export async function applyChanges(ctx: Ctx, command: CohortChanges): Promise<Outcome> {
@@ -166,17 +168,30 @@ export async function cohortIdsByUserIds(ctx: Ctx, userIds: readonly number[]): 
   return out;
 }
 
-/** When each cohort last received a request, and when one last changed it. Read from the ledger, one statement. */
+/** When each cohort last received something from a sender, and when anything last changed it. Read from the ledger, one statement. */
 export async function activityByCohortIds(ctx: Ctx, ids: readonly number[]): Promise<Map<number, Activity>> {
   const rows = await queryRows<{ id: number; received: string | null; changed: string | null }>(
     ctx.db,
     sql`/* activityByCohortIds */ select c.id,
       (select to_json(b.applied_at)::text from batches b where b.workspace_id = ${ctx.workspaceId}::int and b.cohort_id = c.id
-        order by b.id desc limit 1) as received,
+        and b.sync_no is not null order by b.sync_no desc, b.id desc limit 1) as received,
       (select to_json(b.applied_at)::text from batches b where b.workspace_id = ${ctx.workspaceId}::int and b.cohort_id = c.id
         and b.added_count + b.removed_count > 0 order by b.id desc limit 1) as changed
       from unnest(${intArray(ids)}) as c(id)`,
   );
   const time = (text: string | null) => (text === null ? null : new Date(JSON.parse(text) as string));
   return new Map(rows.map((row) => [row.id, { lastReceivedAt: time(row.received), lastChangedAt: time(row.changed) }]));
+}
+
+/** How fresh each cohort is; numbers of none are missing. One statement. See `freshness.ts` for what it means. */
+export async function freshnessByCohortIds(ctx: Ctx, ids: readonly number[]): Promise<Map<number, CohortFreshness>> {
+  return readFreshness(ctx, ids);
+}
+
+/**
+ * Changes what an operator says of a cohort; what is left out stays. `cadence` and `pullEveryHours` (1 to 720) take null for none; a
+ * cohort that is to be fetched is fetched for the first time at once. Errors: INVALID_INPUT, NOT_FOUND, LOCKED.
+ */
+export async function updateCohort(ctx: Ctx, input: CohortSettings & { readonly cohortId: number }): Promise<Cohort> {
+  return changeCohort(ctx, input);
 }

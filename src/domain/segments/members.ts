@@ -9,6 +9,7 @@ import type { Filter, FilterDraft } from './filter.ts';
 import { type Reach, reachOf } from './reach.ts';
 import { readFilter } from './read-filter.ts';
 import { MEMBERSHIP_MAX_SEGMENTS, MEMBERSHIP_MAX_USERS, type Segment } from './segment.ts';
+import * as freshness from './segment-freshness.ts';
 import { segmentsByIds } from './segments.ts';
 
 /** The filter that one cohort alone is. */
@@ -84,14 +85,32 @@ export async function matchCohorts(
   return evaluate.matchUsers(ctx, userIds, cohortIds.map(cohortFilter));
 }
 
+/** How fresh each filter is: as its worst cohort, in the order asked. One statement. */
+export async function freshnessOfFilters(ctx: Ctx, filters: readonly Filter[]): Promise<freshness.SegmentFreshness[]> {
+  return freshness.freshnessOfFilters(ctx, filters);
+}
+
+/**
+ * Refuses when a cohort that any of the filters mentions gave its last sign of life more than `maxAgeSeconds` (1 or more) ago, or none
+ * ever: for whoever would rather have no members than old ones. One statement. Errors: INVALID_INPUT, STALE.
+ */
+export async function requireFresh(ctx: Ctx, filters: readonly Filter[], maxAgeSeconds: number): Promise<void> {
+  const all = await freshness.freshnessOfFilters(ctx, filters);
+  freshness.refuseOlder(all, maxAgeSeconds);
+}
+
 /**
  * Which of up to 1,000 users are in which of up to 100 segments: a row per user in the caller's order, its user null where the reference
  * means nobody (who is in no segment). Three statements, whatever the numbers. Archived segments are answered as they would be.
- * Errors: LIMIT_EXCEEDED, NOT_FOUND (an unknown segment, with its path).
+ * `maxAge`: as `requireFresh`, in one statement more. Errors: LIMIT_EXCEEDED, NOT_FOUND (an unknown segment, with its path), STALE.
  */
 export async function checkMembership(
   ctx: Ctx,
-  input: { readonly users: readonly UserRef[]; readonly segments: readonly string[] },
+  input: {
+    readonly users: readonly UserRef[];
+    readonly segments: readonly string[];
+    readonly maxAge?: number | null | undefined;
+  },
 ): Promise<{ readonly userId: number | null; readonly segments: readonly boolean[] }[]> {
   if (input.users.length > MEMBERSHIP_MAX_USERS)
     throw fail('LIMIT_EXCEEDED', `One call asks for at most ${MEMBERSHIP_MAX_USERS} users.`, { path: ['users'] });
@@ -105,6 +124,7 @@ export async function checkMembership(
     if (!segment) throw fail('NOT_FOUND', 'There is no such segment in this workspace.', { path: ['segments', i] });
     return segment.filter;
   });
+  if (input.maxAge !== null && input.maxAge !== undefined) await requireFresh(ctx, filters, input.maxAge);
   const known = userIds.filter((id) => id !== null);
   const rows = await evaluate.matchUsers(ctx, known, filters);
   let at = 0;
