@@ -107,7 +107,7 @@ builder.node(CohortRef, {
     lastReceivedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When a request for it last came.',
+      description: 'When its sender last sent something.',
       resolve: async (cohort, _, { loaders }) => (await loaders.cohortActivity.load(cohort.id))?.lastReceivedAt,
     }),
     lastChangedAt: t.field({
@@ -157,7 +157,7 @@ const cohortListArgs = builder.args((t) => ({
 }));
 
 /** The cohort a reference means, null where there is none; what is wrong with the reference is said at `path`. */
-async function loadCohort(ctx: RequestContext, input: CohortRefShape, path: Path): Promise<Cohort | null> {
+export async function loadCohort(ctx: RequestContext, input: CohortRefShape, path: Path): Promise<Cohort | null> {
   const ref = parseCohortRef(ctx, input, path);
   try {
     return await ctx.loaders.cohortByRef.load(ref);

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { Activity, Cohort, CohortRef } from '../domain/cohorts/cohort.ts';
+import type { CohortFreshness } from '../domain/cohorts/read-freshness.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { Domain } from '../domain/index.ts';
 import type { Key } from '../domain/keys/key.ts';
@@ -38,6 +39,10 @@ export function createLoaders(domain: Domain) {
     cohortReach: inOrder((ids: readonly number[]) => members.reachOfCohorts(ids), String),
     cohortPending: byId((ids: readonly number[]): Promise<Map<number, number>> => pending.countPendingByCohortIds(ids)),
     cohortActivity: byId((ids: readonly number[]): Promise<Map<number, Activity>> => cohorts.activityByCohortIds(ids)),
+    cohortFreshness: byId(
+      (ids: readonly number[]): Promise<Map<number, CohortFreshness>> => cohorts.freshnessByCohortIds(ids),
+    ),
+    filterFreshness: inOrder((filters: readonly Filter[]) => members.freshnessOfFilters(filters), JSON.stringify),
     filterSize: inOrder((filters: readonly Filter[]) => members.countMembers(filters), JSON.stringify),
     segmentsOfCohort: byId(
       (ids: readonly number[]): Promise<Map<number, Segment[]>> => segments.segmentsByCohortIds(ids),

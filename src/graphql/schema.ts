@@ -5,6 +5,7 @@ import './identities.ts';
 import './keys.ts';
 import './pending.ts';
 import './segments.ts';
+import './update-cohort.ts';
 import './users.ts';
 import './workspace.ts';
 

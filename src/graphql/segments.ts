@@ -11,6 +11,7 @@ import { lazyConnection, pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
 import { readFilterInput, SegmentFilterInput } from './filter-input.ts';
 import { filterJson, SegmentFilter } from './filter-output.ts';
+import { maxAgeArg, requireMaxAge } from './freshness.ts';
 import {
   OrderDirection,
   parseSearch,
@@ -25,7 +26,8 @@ import { SegmentConnection, SegmentRef, UserConnection, UserRef } from './refs.t
 import { userConnection } from './user-connection.ts';
 
 builder.node(SegmentRef, {
-  description: 'A named filter over users. Its members are evaluated when they are asked for: they are never stale.',
+  description:
+    'A named filter over users. Its members are evaluated when they are asked for: they are as fresh as its cohorts.',
   authScopes: { $any: { scope: 'segments:read', $granted: WRITTEN } },
   id: { resolve: (segment) => segment.id },
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'archivedAt' in value,
@@ -155,9 +157,13 @@ builder.queryFields((t) => ({
     type: SegmentRef,
     nullable: true,
     authScopes: { scope: 'segments:read' },
-    description: 'One segment; null where there is none.',
-    args: { by: t.arg({ type: SegmentRefInput, required: true, description: 'Which.' }) },
-    resolve: (_, { by }, { loaders }) => loaders.segmentByRef.load(parseSegmentRef(by, ['by'])),
+    description: 'One segment; null where there is none. Errors: STALE when it is older than `maxAge`.',
+    args: { by: t.arg({ type: SegmentRefInput, required: true, description: 'Which.' }), ...maxAgeArg },
+    resolve: async (_, { by, maxAge }, ctx) => {
+      const segment = await ctx.loaders.segmentByRef.load(parseSegmentRef(by, ['by']));
+      if (segment) await requireMaxAge(ctx, segment.filter, maxAge);
+      return segment;
+    },
   }),
   segments: t.field({
     type: SegmentConnection,
@@ -185,10 +191,12 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'segments:read' },
     errors: resultOf('PreviewSegment'),
     description: 'What a filter would give now, exactly, without saving it.',
-    args: { filter: t.arg({ type: SegmentFilterInput, required: true, description: 'The filter.' }) },
-    resolve: async (_, { filter }, ctx) => ({
-      filter: await ctx.domain.members.previewFilter(readFilterInput(ctx, filter)),
-    }),
+    args: { filter: t.arg({ type: SegmentFilterInput, required: true, description: 'The filter.' }), ...maxAgeArg },
+    resolve: async (_, { filter, maxAge }, ctx) => {
+      const read = await ctx.domain.members.previewFilter(readFilterInput(ctx, filter));
+      await requireMaxAge(ctx, read, maxAge);
+      return { filter: read };
+    },
   }),
   membership: t.field({
     type: MembershipSuccess,
@@ -198,11 +206,13 @@ builder.queryFields((t) => ({
     args: {
       users: t.arg({ type: [UserRefInput], required: true, description: 'Who.' }),
       segments: t.arg.idList({ required: true, description: 'Node ids of segments.' }),
+      ...maxAgeArg,
     },
-    resolve: async (_, { users, segments }, ctx) => ({
+    resolve: async (_, { users, segments, maxAge }, ctx) => ({
       memberships: await ctx.domain.members.checkMembership({
         users: users.map((user, i) => parseUserRef(ctx, user, ['users', i])),
         segments: segments.map((id) => readSegmentId(String(id))),
+        maxAge,
       }),
     }),
   }),

@@ -49,6 +49,26 @@ export type ArchiveSegmentInput = {
   readonly id: string | number;
 };
 
+/** How often the sender of a cohort sends. */
+export type Cadence =
+  /** Each day, at some time of it. */
+  | 'DAILY'
+  /** Each hour. */
+  | 'HOURLY'
+  /** Once. */
+  | 'ONE_TIME'
+  /** Each minute. */
+  | 'REAL_TIME';
+
+/** Who says how often syncs come. */
+export type CadenceSource =
+  /** The operator, with `updateCohort`. */
+  | 'DECLARED'
+  /** The ledger: the median pause between the last 3 to 20 syncs. */
+  | 'OBSERVED'
+  /** The sender, where it can be asked. */
+  | 'REPORTED';
+
 /** Identities to add to a cohort, or to remove from it. */
 export type CohortChangeInput = {
   /** Aliases: match identified and anonymous users. */
@@ -109,6 +129,8 @@ export type CreateSegmentInput = {
 export type ErrorCode =
   /** The reference fits several things: use an id. */
   | 'AMBIGUOUS'
+  /** The month's data points are used up. */
+  | 'BUDGET_EXCEEDED'
   /** The key lacks the scope. */
   | 'FORBIDDEN'
   /** The identity belongs to another user. */
@@ -127,10 +149,27 @@ export type ErrorCode =
   | 'NOT_ACTIVE'
   /** Nothing of this workspace has that id or name. */
   | 'NOT_FOUND'
+  /** The ledger no longer remembers what this needs: ask for a later time. */
+  | 'NOT_RETAINED'
+  /** More requests wait than may: try again after a moment. */
+  | 'OVERLOADED'
+  /** The members are older than the caller allows. */
+  | 'STALE'
   /** No key, or none that is valid now. */
   | 'UNAUTHENTICATED'
   /** The database cannot be reached: try again. */
   | 'UNAVAILABLE';
+
+/** How the age of the last sign of life compares with the cadence. */
+export type FreshnessStatus =
+  /** As new as can be expected: 5 minutes in real time, 2 hours hourly, 48 hours daily. */
+  | 'FRESH'
+  /** A sync is missing, or the sender says that one failed. */
+  | 'LATE'
+  /** Several are: no sign of life for 30 minutes in real time, 4 hours hourly, 96 hours daily. */
+  | 'STALE'
+  /** Nothing ever came, or nobody knows how often it should. */
+  | 'UNKNOWN';
 
 /** A data import key to make. */
 export type GenerateDataImportKeyInput = {
@@ -260,6 +299,16 @@ export type SegmentRef =
   |  { readonly id?: never;   /** The name of a live segment. */
   readonly name: string; };
 
+/** What an operator says of a cohort; what is left out stays. */
+export type UpdateCohortInput = {
+  /** How often its sender sends; null: nobody says, so that it is reported or observed. */
+  readonly cadence?: Cadence | null | undefined;
+  /** Which. */
+  readonly cohort: CohortRef;
+  /** Fetch it from its sender this often, the first time at once: 1 to 720; null: only when asked. */
+  readonly pullEveryHours?: number | null | undefined;
+};
+
 /** Changes to a segment; what is left out stays. */
 export type UpdateSegmentInput = {
   /** The new description; an empty one removes it. */
@@ -315,6 +364,10 @@ type Fault_LimitExceededError_Fragment = { readonly __typename: 'LimitExceededEr
 
 type Fault_NotFoundError_Fragment = { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
 
+type Fault_StaleError_Fragment = { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
+type Fault_ThrottledError_Fragment = { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null };
+
 export type FaultFragment =
   | Fault_BusyError_Fragment
   | Fault_ConflictError_Fragment
@@ -323,6 +376,8 @@ export type FaultFragment =
   | Fault_ItemError_Fragment
   | Fault_LimitExceededError_Fragment
   | Fault_NotFoundError_Fragment
+  | Fault_StaleError_Fragment
+  | Fault_ThrottledError_Fragment
 ;
 
 export type ImportKeyFragment = { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null };
@@ -334,6 +389,8 @@ export type WholeUserFragment = { readonly id: string, readonly externalId: stri
 export type WholeCohortFragment = { readonly id: string, readonly partner: string, readonly partnerCohortId: string, readonly name: string, readonly isNamed: boolean, readonly createdAt: string, readonly size: number };
 
 export type WholeSegmentFragment = { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number };
+
+export type WholeFreshnessFragment = { readonly status: FreshnessStatus, readonly cadence: Cadence | null, readonly cadenceSource: CadenceSource | null, readonly lastReceivedAt: string | null, readonly lastSignOfLifeAt: string | null, readonly expectedBy: string | null, readonly reasoning: string };
 
 export type WholePageFragment = { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null };
 
@@ -350,6 +407,8 @@ export type GenerateKeyMutation = { readonly generateDataImportKey:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type RotateKeyMutationVariables = Exact<{
@@ -365,6 +424,8 @@ export type RotateKeyMutation = { readonly rotateDataImportKey:
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly secret: string, readonly key: { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type InvalidateKeyMutationVariables = Exact<{
@@ -380,6 +441,8 @@ export type InvalidateKeyMutation = { readonly invalidateDataImportKey:
     | { readonly key: { readonly id: string, readonly partner: string, readonly name: string | null, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type ImportKeysQueryVariables = Exact<{
@@ -406,6 +469,8 @@ export type CreateApiKeyMutation = { readonly createApiKey:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type RotateApiKeyMutationVariables = Exact<{
@@ -421,6 +486,8 @@ export type RotateApiKeyMutation = { readonly rotateApiKey:
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly secret: string, readonly key: { readonly id: string, readonly name: string | null, readonly scopes: ReadonlyArray<ApiKeyScope>, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type RevokeApiKeyMutationVariables = Exact<{
@@ -436,6 +503,8 @@ export type RevokeApiKeyMutation = { readonly revokeApiKey:
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly key: { readonly id: string, readonly name: string | null, readonly scopes: ReadonlyArray<ApiKeyScope>, readonly prefix: string, readonly state: KeyState, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null } }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type ApiKeysQueryVariables = Exact<{ [key: string]: never; }>;
@@ -455,6 +524,8 @@ export type UpsertUsersMutation = { readonly upsertUsers:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly created: number, readonly updated: number, readonly joined: number, readonly users: ReadonlyArray<{ readonly id: string, readonly externalId: string | null, readonly deviceIds: ReadonlyArray<string>, readonly isAnonymous: boolean, readonly attributes: unknown, readonly createdAt: string, readonly aliases: ReadonlyArray<{ readonly label: string, readonly name: string }> }> }
    };
 
@@ -485,6 +556,8 @@ export type ApplyChangesMutation = { readonly applyCohortChanges:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type CohortByQueryVariables = Exact<{
@@ -507,6 +580,31 @@ export type CohortsQueryVariables = Exact<{
 
 export type CohortsQuery = { readonly cohorts: { readonly totalCount: number, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly id: string, readonly name: string } }> } };
 
+export type UpdateCohortMutationVariables = Exact<{
+  input: UpdateCohortInput;
+}>;
+
+
+export type UpdateCohortMutation = { readonly updateCohort:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly cohort: { readonly cadence: Cadence | null, readonly id: string, readonly partner: string, readonly partnerCohortId: string, readonly name: string, readonly isNamed: boolean, readonly createdAt: string, readonly size: number, readonly freshness: { readonly status: FreshnessStatus, readonly cadence: Cadence | null, readonly cadenceSource: CadenceSource | null, readonly lastReceivedAt: string | null, readonly lastSignOfLifeAt: string | null, readonly expectedBy: string | null, readonly reasoning: string } } }
+   };
+
+export type FreshnessOfQueryVariables = Exact<{
+  cohort: CohortRef;
+  segment: SegmentRef;
+}>;
+
+
+export type FreshnessOfQuery = { readonly cohort: { readonly cadence: Cadence | null, readonly lastReceivedAt: string | null, readonly freshness: { readonly status: FreshnessStatus, readonly cadence: Cadence | null, readonly cadenceSource: CadenceSource | null, readonly lastReceivedAt: string | null, readonly lastSignOfLifeAt: string | null, readonly expectedBy: string | null, readonly reasoning: string } } | null, readonly segment: { readonly freshness: { readonly status: FreshnessStatus, readonly cadence: Cadence | null, readonly cadenceSource: CadenceSource | null, readonly lastReceivedAt: string | null, readonly lastSignOfLifeAt: string | null, readonly expectedBy: string | null, readonly reasoning: string } } | null };
+
 export type CreateSegmentMutationVariables = Exact<{
   input: CreateSegmentInput;
 }>;
@@ -520,6 +618,8 @@ export type CreateSegmentMutation = { readonly createSegment:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type UpdateSegmentMutationVariables = Exact<{
@@ -534,6 +634,8 @@ export type UpdateSegmentMutation = { readonly updateSegment:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
    };
 
@@ -550,6 +652,8 @@ export type ArchiveSegmentMutation = { readonly archiveSegment:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type RestoreSegmentMutationVariables = Exact<{
@@ -565,10 +669,13 @@ export type RestoreSegmentMutation = { readonly restoreSegment:
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type SegmentByQueryVariables = Exact<{
   by: SegmentRef;
+  maxAge?: number | null | undefined;
 }>;
 
 
@@ -600,6 +707,7 @@ export type MembersQuery = { readonly segment: { readonly size: number, readonly
 
 export type PreviewQueryVariables = Exact<{
   filter: SegmentFilterInput;
+  maxAge?: number | null | undefined;
 }>;
 
 
@@ -611,11 +719,14 @@ export type PreviewQuery = { readonly previewSegment:
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly size: number, readonly users: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly externalId: string | null }> } }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export type MembershipQueryVariables = Exact<{
   users: ReadonlyArray<UserRef> | UserRef;
   segments: ReadonlyArray<string | number> | string | number;
+  maxAge?: number | null | undefined;
 }>;
 
 
@@ -627,6 +738,8 @@ export type MembershipQuery = { readonly membership:
     | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly memberships: ReadonlyArray<{ readonly segments: ReadonlyArray<boolean>, readonly user: { readonly id: string, readonly externalId: string | null } | null }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
 export class TypedDocumentString<TResult, TVariables>
@@ -716,6 +829,17 @@ export const WholeSegmentFragmentDoc = new TypedDocumentString(`
   size
 }
     `, {"fragmentName":"WholeSegment"}) as unknown as TypedDocumentString<WholeSegmentFragment, unknown>;
+export const WholeFreshnessFragmentDoc = new TypedDocumentString(`
+    fragment WholeFreshness on Freshness {
+  status
+  cadence
+  cadenceSource
+  lastReceivedAt
+  lastSignOfLifeAt
+  expectedBy
+  reasoning
+}
+    `, {"fragmentName":"WholeFreshness"}) as unknown as TypedDocumentString<WholeFreshnessFragment, unknown>;
 export const WholePageFragmentDoc = new TypedDocumentString(`
     fragment WholePage on PageInfo {
   hasNextPage
@@ -1093,6 +1217,69 @@ export const CohortsDocument = new TypedDocumentString(`
   startCursor
   endCursor
 }`) as unknown as TypedDocumentString<CohortsQuery, CohortsQueryVariables>;
+export const UpdateCohortDocument = new TypedDocumentString(`
+    mutation UpdateCohort($input: UpdateCohortInput!) {
+  updateCohort(input: $input) {
+    ... on UpdateCohortSuccess {
+      cohort {
+        ...WholeCohort
+        cadence
+        freshness {
+          ...WholeFreshness
+        }
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeCohort on Cohort {
+  id
+  partner
+  partnerCohortId
+  name
+  isNamed
+  createdAt
+  size
+}
+fragment WholeFreshness on Freshness {
+  status
+  cadence
+  cadenceSource
+  lastReceivedAt
+  lastSignOfLifeAt
+  expectedBy
+  reasoning
+}`) as unknown as TypedDocumentString<UpdateCohortMutation, UpdateCohortMutationVariables>;
+export const FreshnessOfDocument = new TypedDocumentString(`
+    query FreshnessOf($cohort: CohortRef!, $segment: SegmentRef!) {
+  cohort(by: $cohort) {
+    cadence
+    lastReceivedAt
+    freshness {
+      ...WholeFreshness
+    }
+  }
+  segment(by: $segment) {
+    freshness {
+      ...WholeFreshness
+    }
+  }
+}
+    fragment WholeFreshness on Freshness {
+  status
+  cadence
+  cadenceSource
+  lastReceivedAt
+  lastSignOfLifeAt
+  expectedBy
+  reasoning
+}`) as unknown as TypedDocumentString<FreshnessOfQuery, FreshnessOfQueryVariables>;
 export const CreateSegmentDocument = new TypedDocumentString(`
     mutation CreateSegment($input: CreateSegmentInput!) {
   createSegment(input: $input) {
@@ -1202,8 +1389,8 @@ fragment WholeSegment on Segment {
   size
 }`) as unknown as TypedDocumentString<RestoreSegmentMutation, RestoreSegmentMutationVariables>;
 export const SegmentByDocument = new TypedDocumentString(`
-    query SegmentBy($by: SegmentRef!) {
-  segment(by: $by) {
+    query SegmentBy($by: SegmentRef!, $maxAge: Int) {
+  segment(by: $by, maxAge: $maxAge) {
     ...WholeSegment
   }
 }
@@ -1270,8 +1457,8 @@ export const MembersDocument = new TypedDocumentString(`
   endCursor
 }`) as unknown as TypedDocumentString<MembersQuery, MembersQueryVariables>;
 export const PreviewDocument = new TypedDocumentString(`
-    query Preview($filter: SegmentFilterInput!) {
-  previewSegment(filter: $filter) {
+    query Preview($filter: SegmentFilterInput!, $maxAge: Int) {
+  previewSegment(filter: $filter, maxAge: $maxAge) {
     ... on SegmentPreview {
       size
       users {
@@ -1291,8 +1478,8 @@ export const PreviewDocument = new TypedDocumentString(`
   path
 }`) as unknown as TypedDocumentString<PreviewQuery, PreviewQueryVariables>;
 export const MembershipDocument = new TypedDocumentString(`
-    query Membership($users: [UserRef!]!, $segments: [ID!]!) {
-  membership(users: $users, segments: $segments) {
+    query Membership($users: [UserRef!]!, $segments: [ID!]!, $maxAge: Int) {
+  membership(users: $users, segments: $segments, maxAge: $maxAge) {
     ... on MembershipSuccess {
       memberships {
         user {
