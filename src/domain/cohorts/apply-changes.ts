@@ -17,6 +17,7 @@ import { Lanes } from './lanes.ts';
 import { hashOf } from './late.ts';
 import { lookUp, type Prepared } from './look-up.ts';
 import { observed } from './observed.ts';
+import { inRoom, laneOf } from './room.ts';
 import { claimUnknown, disjointRuns, NotTogether, requireOrder, resolveMoved, settle } from './settle.ts';
 
 /**
@@ -29,10 +30,12 @@ import { claimUnknown, disjointRuns, NotTogether, requireOrder, resolveMoved, se
  */
 export async function applyChanges(ctx: Ctx, command: CohortChanges): Promise<Outcome> {
   checkChanges(command);
-  return observed(ctx, command.source.dialect, async () => {
-    const found = await prepare(ctx, command);
-    return 'outcome' in found ? found.outcome : submit(found.prepared);
-  });
+  return observed(ctx, command.source.dialect, () =>
+    inRoom(ctx, command, async () => {
+      const found = await prepare(ctx, command);
+      return 'outcome' in found ? found.outcome : submit(found.prepared);
+    }),
+  );
 }
 
 export type Found =
@@ -55,7 +58,7 @@ export async function prepare(ctx: Ctx, command: CohortChanges): Promise<Found> 
 export async function submit(prepared: Prepared): Promise<Outcome> {
   const { ctx, command } = prepared;
   if (ctx.inTransaction) return first(await applyGroup([prepared]));
-  return lanesOf(ctx).submit(JSON.stringify([ctx.workspaceId, command.partner, command.partnerCohortId]), prepared);
+  return lanesOf(ctx).submit(laneOf(ctx, command), prepared);
 }
 
 const lanesByDatabase = new WeakMap<object, Lanes<Prepared, Outcome>>();

@@ -1,4 +1,5 @@
 import type { Ctx } from '../context.ts';
+import { databaseFault } from '../database-fault.ts';
 import { DomainError } from '../errors.ts';
 import type { Outcome } from './cohort.ts';
 
@@ -19,7 +20,8 @@ export async function observed<T extends Outcome | null>(
     tell(nameOf(outcome), outcome?.isDuplicate ? null : outcome);
     return outcome;
   } catch (error) {
-    tell(error instanceof DomainError ? error.code : 'INTERNAL', null);
+    const expected = error instanceof DomainError ? error : databaseFault(error);
+    tell(expected?.code ?? 'INTERNAL', null);
     throw error;
   }
 }
