@@ -36,6 +36,8 @@ export interface Ctx {
   readonly log: Log;
   readonly observer: Observer;
   readonly workspaceId: number;
+  /** Why this program cannot fetch a partner's cohorts, as a sentence that says what to do; null: it can. Left out: it fetches nothing. */
+  readonly whyNoPulls?: ((workspaceId: number, partner: string) => string | null) | undefined;
 }
 
 /** Deadlock, serialization failure: PostgreSQL undid everything and asks to run it again. */

@@ -3,6 +3,7 @@ import * as cohorts from './cohorts/cohorts.ts';
 import type { Ctx } from './context.ts';
 import * as jobs from './jobs/jobs.ts';
 import * as keys from './keys/keys.ts';
+import * as pulls from './pulls/pulls.ts';
 import * as members from './segments/members.ts';
 import * as segments from './segments/segments.ts';
 import * as identities from './users/identities.ts';
@@ -20,6 +21,7 @@ export function bindDomain(ctx: Ctx) {
     identities: bind(ctx, identities),
     pending: bind(ctx, pending),
     cohorts: bind(ctx, cohorts),
+    pulls: bind(ctx, pulls),
     segments: bind(ctx, segments),
     members: bind(ctx, members),
     jobs: bind(ctx, jobs),
