@@ -108,7 +108,9 @@ async function applyFresh(
   const folded = await settle(tx, before.id, group, known);
   const held = await holdBack(tx, before, group, folded);
   if (held) return [held];
-  for (const p of group) if (p.approval) await endHold(tx, p.approval.heldChangesId);
+  for (const p of group)
+    if (p.approval && !(await endHold(tx, p.approval.heldChangesId)))
+      throw fail('NOT_FOUND', 'Nothing of this id is held any more: it was decided already.', { path: ['id'] });
   const transitions: Transitions[] = [];
   for (const run of disjointRuns(folded)) {
     const slice = folded.slice(run.from, run.to);

@@ -3,6 +3,7 @@ import { queryRows } from '../../db/client.ts';
 import { cohorts } from '../../db/tables/cohorts.ts';
 import type { Ctx } from '../context.ts';
 import { fail } from '../errors.ts';
+import { STAGED_BELOW } from '../membership/bits.ts';
 import type { Cohort } from './cohort.ts';
 
 /** How long a request waits for the writers before it, in its lane and on the cohort's row, before it is LOCKED. */
@@ -34,7 +35,7 @@ export async function findPartnerCohort(ctx: Ctx, partner: string, partnerCohort
 }
 
 /**
- * The cohort a partner calls so, made if there is none: unnamed, its id for a name. Runs inside a transaction and takes the workspace
+ * The cohort a partner calls so, made if there is none: unnamed, its id for a name. No partner at all makes the set of a staged list. Runs inside a transaction and takes the workspace
  * row, so it must come before any other lock; from there on the transaction waits for locks with patience only.
  */
 export async function ensureCohort(
@@ -54,7 +55,7 @@ export async function ensureCohort(
     .insert(cohorts)
     .values({
       workspaceId: tx.workspaceId,
-      id: row.id,
+      id: input.partner === '' ? STAGED_BELOW - row.id : row.id,
       partner: input.partner,
       partnerCohortId: input.partnerCohortId,
       name: input.partnerCohortId,
