@@ -145,7 +145,7 @@ async function applyFirst(ctx: Ctx, cohort: Waiting): Promise<boolean> {
       const command = commandOfText(row.command);
       dialect = command.source.dialect;
       await observed(ctx, dialect, async () => {
-        const found = await prepare(tx, command);
+        const found = await prepare(tx, command, { isAcknowledged: true });
         return 'outcome' in found ? found.outcome : submit(found.prepared);
       });
       await tx.db.execute(

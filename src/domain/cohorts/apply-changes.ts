@@ -42,11 +42,18 @@ export type Found =
   /** There is nothing left to do. */
   { readonly outcome: Outcome } | { readonly prepared: Prepared; readonly waits: boolean };
 
-/** Looks up everything a request needs, checks its key, and says at once where nothing is to be done. */
-export async function prepare(ctx: Ctx, command: CohortChanges): Promise<Found> {
+/**
+ * Looks up everything a request needs, checks its key, and says at once where nothing is to be done. What its sender was told to be safe
+ * is not refused for want of budget any more.
+ */
+export async function prepare(
+  ctx: Ctx,
+  command: CohortChanges,
+  { isAcknowledged = false }: { readonly isAcknowledged?: boolean } = {},
+): Promise<Found> {
   const startedAt = performance.now();
   const lists = listIdentities(command.changes);
-  const { key, isApplied, waits, ...found } = await lookUp(ctx, command, lists);
+  const { key, isApplied, waits, ...found } = await lookUp(ctx, command, lists, isAcknowledged);
   const keyId = key?.id ?? command.source.keyId ?? null;
   if (key) await touchKey(ctx, key);
   if (isApplied && found.cohort) return { outcome: await outcomeOfRequest(ctx, found.cohort, command) };

@@ -6,6 +6,9 @@ import { fail } from '../errors.ts';
 /** What happens to identities that nobody has: kept until the user appears, dropped, or made into users (not device ids). */
 export type UnknownIdentityPolicy = 'HOLD' | 'IGNORE' | 'CREATE';
 
+/** What a month over its budget does to further requests: they are applied and operators warned, or they are refused. */
+export type OverBudget = 'WARN' | 'REFUSE';
+
 export interface Workspace {
   readonly id: number;
   readonly name: string;
@@ -14,6 +17,13 @@ export interface Workspace {
   readonly pendingMaxMembers: number | null;
   /** How long pending members are kept, in days; null: for ever. */
   readonly pendingMaxAgeDays: number | null;
+  /** A request that would remove more than this share of a cohort waits for an operator; null: none does. */
+  readonly shrinkGuardPercent: number | null;
+  /** How long the ledger remembers which users a batch moved, in days; null: for ever. */
+  readonly ledgerRetentionDays: number | null;
+  /** Data points (`written`) a UTC month may cost; null: no budget. */
+  readonly monthlyBudget: number | null;
+  readonly overBudget: OverBudget;
   readonly createdAt: Date;
 }
 
@@ -23,6 +33,10 @@ const columns = {
   unknownIdentityPolicy: workspaces.unknownIdentityPolicy,
   pendingMaxMembers: workspaces.pendingMaxMembers,
   pendingMaxAgeDays: workspaces.pendingMaxAgeDays,
+  shrinkGuardPercent: workspaces.shrinkGuardPercent,
+  ledgerRetentionDays: workspaces.ledgerRetentionDays,
+  monthlyBudget: workspaces.monthlyBudget,
+  overBudget: workspaces.overBudget,
   createdAt: workspaces.createdAt,
 };
 
@@ -71,24 +85,28 @@ const MEMBERS_MAX = 2 ** 31 - 1;
 /** A hundred years: beyond it the day that far back could not be told. */
 const AGE_MAX_DAYS = 36_500;
 
-/**
- * Changes settings; what is left out stays. `pendingMaxMembers` (0 or more) and `pendingMaxAgeDays` (1 to 36,500) take null for no limit.
- * Errors: INVALID_INPUT, NOT_FOUND.
- */
-export async function updateWorkspace(
-  ctx: Ctx,
-  input: {
-    readonly unknownIdentityPolicy?: UnknownIdentityPolicy | null | undefined;
-    readonly pendingMaxMembers?: number | null | undefined;
-    readonly pendingMaxAgeDays?: number | null | undefined;
-  },
-): Promise<Workspace> {
-  checkLimit(input.pendingMaxMembers, 0, MEMBERS_MAX, 'pendingMaxMembers');
-  checkLimit(input.pendingMaxAgeDays, 1, AGE_MAX_DAYS, 'pendingMaxAgeDays');
+/** Settings to change. What is left out stays; null for no limit, where a setting is one. */
+export interface WorkspaceChanges {
+  readonly unknownIdentityPolicy?: UnknownIdentityPolicy | null | undefined;
+  /** 0 or more. */
+  readonly pendingMaxMembers?: number | null | undefined;
+  /** 1 to 36,500. */
+  readonly pendingMaxAgeDays?: number | null | undefined;
+  /** 1 to 100. */
+  readonly shrinkGuardPercent?: number | null | undefined;
+  /** 1 to 36,500. */
+  readonly ledgerRetentionDays?: number | null | undefined;
+  /** 1 or more. */
+  readonly monthlyBudget?: number | null | undefined;
+  readonly overBudget?: OverBudget | null | undefined;
+}
+
+/** Changes settings, for requests from then on. Errors: INVALID_INPUT, NOT_FOUND. */
+export async function updateWorkspace(ctx: Ctx, input: WorkspaceChanges): Promise<Workspace> {
   const changes = {
     ...(input.unknownIdentityPolicy ? { unknownIdentityPolicy: input.unknownIdentityPolicy } : {}),
-    ...(input.pendingMaxMembers === undefined ? {} : { pendingMaxMembers: input.pendingMaxMembers }),
-    ...(input.pendingMaxAgeDays === undefined ? {} : { pendingMaxAgeDays: input.pendingMaxAgeDays }),
+    ...(input.overBudget ? { overBudget: input.overBudget } : {}),
+    ...readLimits(input),
   };
   if (Object.keys(changes).length === 0) return getWorkspace(ctx);
   const [row] = await ctx.db
@@ -100,8 +118,29 @@ export async function updateWorkspace(
   return row;
 }
 
-function checkLimit(value: number | null | undefined, least: number, most: number, field: string): void {
-  if (value === null || value === undefined) return;
+/** The least and the most of each limit. */
+const LIMITS = {
+  pendingMaxMembers: [0, MEMBERS_MAX],
+  pendingMaxAgeDays: [1, AGE_MAX_DAYS],
+  shrinkGuardPercent: [1, 100],
+  ledgerRetentionDays: [1, AGE_MAX_DAYS],
+  monthlyBudget: [1, Number.MAX_SAFE_INTEGER],
+} as const;
+type Limit = keyof typeof LIMITS;
+
+/** The limits that are to change, null where there is to be none. */
+function readLimits(input: WorkspaceChanges): { readonly [L in Limit]?: number | null } {
+  const given = (Object.keys(LIMITS) as Limit[]).flatMap((limit) => {
+    const value = input[limit];
+    if (value === undefined) return [];
+    if (value !== null) checkLimit(value, limit);
+    return [[limit, value]];
+  });
+  return Object.fromEntries(given) as { readonly [L in Limit]?: number | null };
+}
+
+function checkLimit(value: number, limit: Limit): void {
+  const [least, most] = LIMITS[limit];
   if (!Number.isInteger(value) || value < least || value > most)
-    throw fail('INVALID_INPUT', `A whole number from ${least} to ${most}, or null for no limit.`, { path: [field] });
+    throw fail('INVALID_INPUT', `A whole number from ${least} to ${most}, or null for no limit.`, { path: [limit] });
 }
