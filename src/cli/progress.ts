@@ -10,12 +10,15 @@ export interface Progress {
 
 const SILENT: Progress = { update: () => {}, stop: () => {} };
 
-/** Shows a bar on a terminal and nothing elsewhere: logs and pipes have the summary. It goes to standard error. */
-export function startProgress(options: { readonly label: string; readonly total: number }): Progress {
+/**
+ * Shows a bar on a terminal and nothing elsewhere: logs and pipes have the summary. It goes to standard error. Where nobody knows the total
+ * there is a note without a bar.
+ */
+export function startProgress(options: { readonly label: string; readonly total: number | null }): Progress {
   if (!process.stderr.isTTY) return SILENT;
   const bar = new SingleBar(
     {
-      format: '  {label}  {bar} {percentage}%  {note}',
+      format: options.total === null ? '  {label}  {note}' : '  {label}  {bar} {percentage}%  {note}',
       barsize: 24,
       hideCursor: true,
       clearOnComplete: true,
@@ -24,7 +27,7 @@ export function startProgress(options: { readonly label: string; readonly total:
     },
     Presets.shades_classic,
   );
-  bar.start(Math.max(1, options.total), 0, { label: options.label, note: '' });
+  bar.start(Math.max(1, options.total ?? 1), 0, { label: options.label, note: '' });
   return { update: (done, note) => bar.update(done, { note }), stop: () => bar.stop() };
 }
 

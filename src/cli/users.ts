@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Domain } from '../domain/index.ts';
 import { importUsers, type Totals } from './import/import-users.ts';
-import { FORMATS, type Format, type ImportFile, openRows } from './import/open-rows.ts';
+import { FORMATS, type Format, type ImportFile, openUsers } from './import/open-rows.ts';
 import { openRefused } from './import/refused.ts';
 import { type InWorkspace, withDomain, workspaceOption } from './open.ts';
 import { formatCount, formatDuration, formatOf, startProgress } from './progress.ts';
@@ -24,12 +24,12 @@ export function addUserCommands(program: Command): void {
     .option('--refused <file>', 'where refused rows go (default: beside the file, as <name>.refused.<format>)')
     .addOption(workspaceOption())
     .action(async (path: string, options: ImportOptions) => {
-      const file = await openRows(path, options.format);
+      const file = await openUsers(path, options.format);
       await withDomain(options, (domain) => runImport(file, domain, options.refused ?? file.refusedPath));
     });
 }
 
-async function runImport(file: ImportFile, domain: Domain, refusedPath: string): Promise<void> {
+async function runImport(file: ImportFile<unknown>, domain: Domain, refusedPath: string): Promise<void> {
   const refused = await openRefused(refusedPath, file);
   const startedAt = performance.now();
   const interrupt = new AbortController();
@@ -66,7 +66,7 @@ function formatRate({ rows, refused }: Totals, milliseconds: number): string {
   return refused === 0 ? rate : `${rate}, ${formatCount(refused)} refused`;
 }
 
-function summarise(file: ImportFile, totals: Totals, milliseconds: number, refusedPath: string): string {
+function summarise(file: ImportFile<unknown>, totals: Totals, milliseconds: number, refusedPath: string): string {
   const { rows, created, updated, refused, joined } = totals;
   const rate = formatCount((rows * 1000) / Math.max(1, milliseconds));
   const lines = [

@@ -3,22 +3,22 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LINE_MAX_BYTES } from '../../src/cli/import/lines.ts';
-import { openRows } from '../../src/cli/import/open-rows.ts';
+import { openUsers } from '../../src/cli/import/open-rows.ts';
 import { openRefused } from '../../src/cli/import/refused.ts';
 import type { Row } from '../../src/cli/import/row.ts';
 import { tempFolder } from './support.ts';
 
-async function readAll(name: string, content: string | Buffer): Promise<Row[]> {
+async function readAll(name: string, content: string | Buffer): Promise<Row<unknown>[]> {
   const path = join(await tempFolder(), name);
   await writeFile(path, content);
-  const { rows } = await openRows(path, undefined);
-  const all: Row[] = [];
+  const { rows } = await openUsers(path, undefined);
+  const all: Row<unknown>[] = [];
   for await (const some of rows) all.push(...some);
   return all;
 }
 
-const users = (rows: readonly Row[]) => rows.map((row) => ('user' in row ? row.user : null));
-const faults = (rows: readonly Row[]) =>
+const users = (rows: readonly Row<unknown>[]) => rows.map((row) => ('value' in row ? row.value : null));
+const faults = (rows: readonly Row<unknown>[]) =>
   rows.map((row) => `${row.line}: ${'fault' in row ? row.fault.split(':')[0] : 'ok'}`);
 
 const user = (externalId: string, attributes?: object) => ({
@@ -134,7 +134,7 @@ test.each([
 ])('a file of refused rows can be imported, and refused again without growing (%s)', async (name, content) => {
   const folder = await tempFolder();
   const refuseAll = async (path: string): Promise<string> => {
-    const file = await openRows(path, undefined);
+    const file = await openUsers(path, undefined);
     const refused = await openRefused(file.refusedPath, file);
     for await (const rows of file.rows) await refused.write(rows.map((row) => ({ row, reason: 'no, "really"' })));
     await refused.close();
@@ -145,10 +145,10 @@ test.each([
   const twice = await refuseAll(once);
   const withoutLines = async (path: string) => (await readFile(path, 'utf8')).replace(/^\d+,|"line":\d+/gm, '');
   if (name.endsWith('.csv')) expect(await withoutLines(twice)).toBe(await withoutLines(once));
-  const { rows } = await openRows(once, undefined);
-  const all: Row[] = [];
+  const { rows } = await openUsers(once, undefined);
+  const all: Row<unknown>[] = [];
   for await (const some of rows) all.push(...some);
-  expect(all.filter((row) => 'user' in row)).toHaveLength(1);
+  expect(all.filter((row) => 'value' in row)).toHaveLength(1);
 });
 
 test('there is no file of refused rows until there is one, and an old one goes', async () => {

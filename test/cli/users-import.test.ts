@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { importUsers } from '../../src/cli/import/import-users.ts';
-import { openRows } from '../../src/cli/import/open-rows.ts';
+import { openUsers } from '../../src/cli/import/open-rows.ts';
 import { openRefused } from '../../src/cli/import/refused.ts';
 import { fail } from '../../src/domain/errors.ts';
 import { createDomains, type Domain } from '../../src/domain/index.ts';
@@ -43,7 +43,7 @@ test('muster users import: what is refused is written beside the file, mended th
 
 test.each([
   [['missing.csv'], 'There is no file'],
-  [['users.txt'], 'ends in neither .csv nor .ndjson'],
+  [['users.txt'], 'It has no header'],
   [['users.csv'], 'needs a header'],
   [['.', '--format', 'csv'], 'is a folder'],
   [['users.csv', '--workspace', 'x'], 'Not the number of a workspace'],
@@ -70,7 +70,7 @@ test('an import of many batches counts every row, and one that is stopped says h
     await writeFile(path, lines.join('\n'));
 
     const run = async (signal: AbortSignal, onBatch: () => void) => {
-      const file = await openRows(path, undefined);
+      const file = await openUsers(path, undefined);
       const refused = await openRefused(file.refusedPath, file);
       const totals = await importUsers(file.rows, users, { refused, signal, onBatch });
       await refused.close();
@@ -98,7 +98,7 @@ test('an import waits while the database is busy, and says how far it came when 
   const path = join(await tempFolder(), 'users.csv');
   await writeFile(path, `external_id\n${'ada\n'.repeat(3_000)}`);
   const run = async (upsertUsers: Domain['users']['upsertUsers']) => {
-    const file = await openRows(path, undefined);
+    const file = await openUsers(path, undefined);
     const refused = await openRefused(file.refusedPath, file);
     const signal = new AbortController().signal;
     return importUsers(file.rows, { upsertUsers }, { refused, signal, onBatch: () => {} });

@@ -1,14 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { BusyError, type DomainError, formatPath } from '../../domain/errors.ts';
+import { type DomainError, formatPath } from '../../domain/errors.ts';
 import type { Domain } from '../../domain/index.ts';
+import { persistently } from './persistently.ts';
 import type { Refusal, RefusedFile } from './refused.ts';
 import type { Row } from './row.ts';
 
 /** Rows of one call, whichever of the two is reached first. */
 const BATCH_ROWS = 1_000;
 const BATCH_CHARACTERS = 4 * 1024 * 1024;
-/** How often a batch is sent again while the database is busy. */
-const MAX_ATTEMPTS = 8;
 
 export interface Totals {
   readonly rows: number;
@@ -29,7 +27,7 @@ const NOTHING: Totals = { rows: 0, created: 0, updated: 0, refused: 0, joined: 0
  * `onBatch` is told the totals after each batch. Errors: whatever the database says; the batches before it are in.
  */
 export async function importUsers(
-  rows: AsyncIterable<readonly Row[]>,
+  rows: AsyncIterable<readonly Row<unknown>[]>,
   users: Pick<Domain['users'], 'upsertUsers'>,
   options: { readonly refused: RefusedFile; readonly signal: AbortSignal; readonly onBatch: (totals: Totals) => void },
 ): Promise<Totals> {
@@ -51,8 +49,8 @@ export async function importUsers(
   return totals;
 }
 
-async function* batches(rows: AsyncIterable<readonly Row[]>): AsyncGenerator<readonly Row[]> {
-  let batch: Row[] = [];
+async function* batches(rows: AsyncIterable<readonly Row<unknown>[]>): AsyncGenerator<readonly Row<unknown>[]> {
+  let batch: Row<unknown>[] = [];
   let characters = 0;
   for await (const some of rows) {
     for (const row of some) {
@@ -67,10 +65,10 @@ async function* batches(rows: AsyncIterable<readonly Row[]>): AsyncGenerator<rea
   if (batch.length > 0) yield batch;
 }
 
-async function applyBatch(batch: readonly Row[], users: Pick<Domain['users'], 'upsertUsers'>) {
-  const sound = batch.filter((row) => 'user' in row);
-  const done = await persistently(() => users.upsertUsers({ users: sound.map((row) => row.user), perItem: true }));
-  const reasons = new Map<Row, string>();
+async function applyBatch(batch: readonly Row<unknown>[], users: Pick<Domain['users'], 'upsertUsers'>) {
+  const sound = batch.filter((row) => 'value' in row);
+  const done = await persistently(() => users.upsertUsers({ users: sound.map((row) => row.value), perItem: true }));
+  const reasons = new Map<Row<unknown>, string>();
   for (const row of batch) if ('fault' in row) reasons.set(row, row.fault);
   done.users.forEach((result, i) => {
     const row = sound[i];
@@ -87,15 +85,4 @@ async function applyBatch(batch: readonly Row[], users: Pick<Domain['users'], 'u
 function explainRefusal({ message, path }: DomainError): string {
   const inside = path?.slice(2) ?? [];
   return inside.length === 0 ? message : `${formatPath(inside)}: ${message}`;
-}
-
-async function persistently<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof BusyError) || attempt === MAX_ATTEMPTS) throw error;
-      await sleep(1_000 * (error.retryAfterSeconds ?? 1));
-    }
-  }
 }

@@ -1,10 +1,7 @@
-import { createReadStream } from 'node:fs';
-
 /** The longest line read. The largest user that an upsert takes fits several times over. */
 export const LINE_MAX_BYTES = 1024 * 1024;
 
 const NEWLINE = 10;
-const CHUNK_BYTES = 256 * 1024;
 
 /** One line of a file, without its ending. `text` is null when it was too long to keep. */
 export interface Line {
@@ -12,42 +9,44 @@ export interface Line {
   readonly text: string | null;
 }
 
-/** The lines of a file, some at a time, and how far it has been read. */
-export function readLines(path: string): { lines: AsyncGenerator<Line[]>; bytesRead: () => number } {
-  const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
-  return { lines: splitLines(stream), bytesRead: () => stream.bytesRead };
-}
-
 /**
- * Splits bytes into lines in constant memory. A line that is too long keeps its number and loses its text; split2 would lose both.
- * A byte order mark at the beginning is taken off.
+ * Splits bytes into lines in constant memory, some at a time. A line that is too long keeps its number and loses its text; split2 would
+ * lose both. A byte order mark at the beginning is taken off.
  */
-async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Line[]> {
+export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Line[]> {
   let number = 0;
   let rest: Buffer = Buffer.alloc(0);
   let isTooLong = false;
-  const take = (end: Buffer): Line => {
-    const bytes = rest.length === 0 ? end : Buffer.concat([rest, end]);
-    const text = isTooLong || bytes.length > LINE_MAX_BYTES ? null : bytes.toString('utf8');
-    rest = Buffer.alloc(0);
-    isTooLong = false;
-    return { number: ++number, text: number === 1 ? withoutMark(text) : text };
-  };
+  const take = (text: string | null): Line => ({ number: ++number, text: number === 1 ? withoutMark(text) : text });
   for await (const chunk of chunks) {
+    const end = chunk.lastIndexOf(NEWLINE);
     const lines: Line[] = [];
-    let from = 0;
-    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
-      lines.push(take(chunk.subarray(from, at)));
-      from = at + 1;
+    if (end !== -1) {
+      // Decoded as a whole: a call a line costs more than everything else that is done with the line.
+      const texts = join(rest, chunk.subarray(0, end)).toString('utf8').split('\n');
+      texts.forEach((text, i) => {
+        lines.push(take((i === 0 && isTooLong) || isLong(text) ? null : text));
+      });
+      rest = Buffer.alloc(0);
+      isTooLong = false;
     }
-    if (!isTooLong) rest = Buffer.concat([rest, chunk.subarray(from)]);
+    if (!isTooLong) rest = join(rest, chunk.subarray(end + 1));
     if (rest.length > LINE_MAX_BYTES) {
       rest = Buffer.alloc(0);
       isTooLong = true;
     }
     yield lines;
   }
-  if (rest.length > 0 || isTooLong) yield [take(Buffer.alloc(0))];
+  if (rest.length > 0 || isTooLong) yield [take(isTooLong ? null : rest.toString('utf8'))];
+}
+
+function join(head: Buffer, tail: Buffer): Buffer {
+  return head.length === 0 ? tail : Buffer.concat([head, tail]);
+}
+
+/** Three bytes a UTF-16 unit is the most: only long texts need counting. */
+function isLong(text: string): boolean {
+  return text.length * 3 > LINE_MAX_BYTES && Buffer.byteLength(text) > LINE_MAX_BYTES;
 }
 
 function withoutMark(text: string | null): string | null {

@@ -1,48 +1,110 @@
-import { stat } from 'node:fs/promises';
-import { basename, extname } from 'node:path';
+import { extname } from 'node:path';
 import { UserError } from '../user-error.ts';
-import { openCsv } from './csv.ts';
-import { readLines } from './lines.ts';
-import { openNdjson } from './ndjson.ts';
+import { type Line, splitLines } from './lines.ts';
+import type { Member, MemberChoice } from './member.ts';
+import { openMemberCsv } from './member-csv.ts';
+import { openMemberNdjson } from './member-ndjson.ts';
+import { isObject, parseJson } from './ndjson.ts';
+import { openBytes, STANDARD_INPUT } from './open-bytes.ts';
 import type { Rows } from './row.ts';
+import { openUserCsv, openUserNdjson } from './user-rows.ts';
 
 export const FORMATS = ['csv', 'ndjson'] as const;
 export type Format = (typeof FORMATS)[number];
 
 const FORMAT_OF_EXTENSION: Readonly<Record<string, Format>> = {
   '.csv': 'csv',
+  '.tsv': 'csv',
   '.ndjson': 'ndjson',
   '.jsonl': 'ndjson',
 };
 
 /** A file to import, its size, and where its refused rows go. */
-export interface ImportFile extends Rows {
+export interface ImportFile<T> extends Rows<T> {
+  readonly path: string;
   readonly name: string;
-  readonly size: number;
+  /** In bytes; null for what comes through a pipe. */
+  readonly size: number | null;
   readonly refusedPath: string;
   /** How far the file has been read. */
   readonly bytesRead: () => number;
 }
 
 /** Opens a file of users. Errors: `UserError` when it cannot be read or is of no known form. */
-export async function openRows(path: string, format: Format | undefined): Promise<ImportFile> {
-  const name = basename(path);
-  const extension = extname(path);
-  const form = format ?? FORMAT_OF_EXTENSION[extension.toLowerCase()];
-  if (!form) throw new UserError(`${name} ends in neither .csv nor .ndjson: say which it is with --format.`);
-  const { size } = await checkFile(path);
-  const { lines, bytesRead } = readLines(path);
-  const rows = form === 'csv' ? await openCsv(name, lines) : openNdjson(lines);
-  const refusedPath = `${path.slice(0, path.length - extension.length)}.refused.${form}`;
-  return { ...rows, name, size, refusedPath, bytesRead };
+export async function openUsers(path: string, format: Format | undefined): Promise<ImportFile<unknown>> {
+  return openRows(path, format, (form, name, lines) =>
+    form === 'csv' ? openUserCsv(name, lines) : openUserNdjson(lines),
+  );
 }
 
-async function checkFile(path: string): Promise<{ size: number }> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(
-      error.code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${error.message}.`,
-    );
-  });
-  if (found.isDirectory()) throw new UserError(`${path} is a folder: name a file.`);
-  return found;
+/** Opens a file of members of a cohort. Errors: `UserError` when it cannot be read, is empty, or is of no known form. */
+export async function openMembers(
+  path: string,
+  format: Format | undefined,
+  choice: MemberChoice,
+): Promise<ImportFile<Member>> {
+  return openRows(path, format, (form, name, lines) =>
+    form === 'csv' ? openMemberCsv(name, lines, choice) : openMemberNdjson(lines, choice),
+  );
+}
+
+async function openRows<T>(
+  path: string,
+  format: Format | undefined,
+  read: (form: Format, name: string, lines: AsyncGenerator<Line[]>) => Rows<T> | Promise<Rows<T>>,
+): Promise<ImportFile<T>> {
+  const bytes = await openBytes(path);
+  const { name } = bytes;
+  const lines = splitLines(bytes.chunks);
+  try {
+    const { stem, extension } = splitPath(path);
+    const { form, all } = await formOf(name, format ?? FORMAT_OF_EXTENSION[extension.toLowerCase()], lines);
+    const rows = await read(form, name, all);
+    return {
+      ...rows,
+      path,
+      name,
+      size: bytes.size,
+      bytesRead: bytes.bytesRead,
+      refusedPath: `${stem}.refused.${form}`,
+    };
+  } catch (error) {
+    await lines.return(undefined);
+    throw error;
+  }
+}
+
+/** A path without its extension, and that. A `.gz` at the end belongs to neither. */
+function splitPath(path: string): { stem: string; extension: string } {
+  if (path === STANDARD_INPUT) return { stem: 'stdin', extension: '' };
+  const inner = path.replace(/\.gz$/i, '');
+  const extension = extname(inner);
+  return { stem: inner.slice(0, inner.length - extension.length), extension };
+}
+
+/** The form, by the first line where nothing else says it. */
+async function formOf(
+  name: string,
+  known: Format | undefined,
+  lines: AsyncGenerator<Line[]>,
+): Promise<{ form: Format; all: AsyncGenerator<Line[]> }> {
+  if (known !== undefined) return { form: known, all: lines };
+  let read: Line[] = [];
+  for (let next = await lines.next(); !next.done; next = await lines.next()) {
+    read = next.value;
+    if (read.length > 0) break;
+  }
+  const first = read.find(({ text }) => text === null || text.trim() !== '')?.text?.trim() ?? '';
+  async function* all(): AsyncGenerator<Line[]> {
+    try {
+      yield read;
+      yield* lines;
+    } finally {
+      await lines.return(undefined);
+    }
+  }
+  if (isObject(parseJson(first))) return { form: 'ndjson', all: all() };
+  if (first.startsWith('[')) throw new UserError(`${name} is a JSON array: write one object a line.`);
+  if (first.startsWith('{')) throw new UserError(`${name} looks like JSON: write one object a line, or say --format.`);
+  return { form: 'csv', all: all() };
 }

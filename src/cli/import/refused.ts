@@ -1,9 +1,11 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import type { Row, Rows } from './row.ts';
+import { resolve } from 'node:path';
+import { UserError } from '../user-error.ts';
+import type { Rows, RowText } from './row.ts';
 
 /** A row and why it was not taken. */
 export interface Refusal {
-  readonly row: Pick<Row, 'line' | 'text'>;
+  readonly row: RowText;
   readonly reason: string;
 }
 
@@ -13,10 +15,13 @@ export interface RefusedFile {
   close(): Promise<void>;
 }
 
+/** Errors: `UserError` when the path is that of the file with the rows, which would be lost. */
 export async function openRefused(
   path: string,
-  rows: Pick<Rows, 'refusedHead' | 'formatRefused'>,
+  rows: Pick<Rows<unknown>, 'refusedHead' | 'formatRefused'> & { readonly path?: string },
 ): Promise<RefusedFile> {
+  if (rows.path !== undefined && resolve(path) === resolve(rows.path))
+    throw new UserError('--refused names the file that is imported: name another.');
   await rm(path, { force: true });
   let file: FileHandle | undefined;
   return {

@@ -1,18 +1,25 @@
 import { LINE_MAX_BYTES } from './lines.ts';
 
-/** One row of an import: a user to upsert, or why there is none. `text` is the row as it stands in the file. */
-export type Row =
-  | { readonly line: number; readonly text: string; readonly user: unknown }
-  | { readonly line: number; readonly text: string; readonly fault: string };
+/** A row as it stands in the file. */
+export interface RowText {
+  readonly line: number;
+  readonly text: string;
+}
+
+/** What a row says, or why it says nothing that can be used. */
+export type Read<T> = { readonly value: T } | { readonly fault: string };
+
+/** One row of an import. */
+export type Row<T> = RowText & Read<T>;
 
 /** A file that is open for import. */
-export interface Rows {
+export interface Rows<T> {
   /** The first lines of a file of refused rows. */
   readonly refusedHead: string;
   /** A refused row as a line of a file that can be mended and imported again. */
-  readonly formatRefused: (row: Pick<Row, 'line' | 'text'>, reason: string) => string;
+  readonly formatRefused: (row: RowText, reason: string) => string;
   /** Some rows at a time, in order. */
-  readonly rows: AsyncIterable<readonly Row[]>;
+  readonly rows: AsyncIterable<readonly Row<T>[]>;
 }
 
 export const TOO_LONG = `The line is longer than ${LINE_MAX_BYTES} bytes.`;
