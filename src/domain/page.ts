@@ -32,7 +32,7 @@ export interface Slice {
 }
 
 /** What a part of a cursor must be to be given to the database. Anybody can make a cursor up, so nothing is taken on trust. */
-export type KeyPart = 'text' | 'time' | 'number' | 'uuid';
+export type KeyPart = 'text' | 'time' | 'number' | 'bigint' | 'uuid';
 
 /**
  * Reads page arguments for the list called `list`; a cursor of another list is refused, and one whose parts are not those of `shape`.
@@ -113,6 +113,7 @@ function readCursor(cursor: string, list: string, shape: readonly KeyPart[] | un
 
 function isPart(value: unknown, part: KeyPart): boolean {
   if (part === 'number') return typeof value === 'number' && (value | 0) === value;
+  if (part === 'bigint') return Number.isSafeInteger(value);
   if (typeof value !== 'string') return false;
   if (part === 'uuid') return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
   if (part === 'time') return /^(?!0000)[0-9]{4}-/.test(value) && new Date(value).toISOString() === value;
