@@ -13,6 +13,25 @@ import { cohortColumns, ensureCohort, setCohortName } from './ensure-cohort.ts';
 import { type CohortFreshness, freshnessByCohortIds as readFreshness } from './read-freshness.ts';
 import { type CohortSettings, updateCohort as changeCohort } from './update-cohort.ts';
 
+export { acceptChanges, applyAccepted, findAccepted } from './accept-changes.ts';
+export {
+  approveHeldChanges,
+  countHeldChanges,
+  discardHeldChanges,
+  heldChangesByIds,
+  listHeldChanges,
+} from './held-changes.ts';
+export {
+  abandonReplacement,
+  abandonStale,
+  addToReplacement,
+  beginReplacement,
+  commitReplacement,
+  getReplacement,
+  previewReplacement,
+} from './replace.ts';
+export { applySessionPage } from './session-pages.ts';
+
 /** See `apply-changes.ts`: the one way in for members. */
 export async function applyChanges(ctx: Ctx, command: CohortChanges): Promise<Outcome> {
   return apply.applyChanges(ctx, command);
