@@ -20,7 +20,7 @@ const config: CodegenConfig = {
         enumType: 'string-literal',
         immutableTypes: true,
         defaultScalarType: 'unknown',
-        scalars: { DateTime: 'string', JSON: 'unknown' },
+        scalars: { Date: 'string', DateTime: 'string', JSON: 'unknown', SafeInt: 'number' },
         strictScalars: true,
       },
     },

@@ -6,6 +6,7 @@ import * as keys from './keys/keys.ts';
 import * as pulls from './pulls/pulls.ts';
 import * as members from './segments/members.ts';
 import * as segments from './segments/segments.ts';
+import * as usage from './usage/usage.ts';
 import * as identities from './users/identities.ts';
 import * as pending from './users/pending.ts';
 import * as users from './users/users.ts';
@@ -20,6 +21,7 @@ export function bindDomain(ctx: Ctx) {
     users: bind(ctx, users),
     identities: bind(ctx, identities),
     pending: bind(ctx, pending),
+    usage: bind(ctx, usage),
     cohorts: bind(ctx, cohorts),
     pulls: bind(ctx, pulls),
     segments: bind(ctx, segments),

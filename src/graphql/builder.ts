@@ -2,7 +2,7 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
+import { DateResolver, DateTimeResolver, JSONResolver, SafeIntResolver } from 'graphql-scalars';
 import { fail } from '../domain/errors.ts';
 import type { Scope } from '../domain/keys/scopes.ts';
 import type { RequestContext } from './context.ts';
@@ -15,8 +15,10 @@ export const builder = new SchemaBuilder<{
   DefaultFieldNullability: false;
   AuthScopes: { scope: Scope };
   Scalars: {
+    Date: { Input: Date; Output: Date | string };
     DateTime: { Input: Date; Output: Date | string };
     JSON: { Input: unknown; Output: unknown };
+    SafeInt: { Input: number; Output: number };
     ID: { Input: string; Output: string | number };
   };
 }>({
@@ -54,8 +56,10 @@ export const builder = new SchemaBuilder<{
  */
 export const WRITTEN = 'written';
 
+builder.addScalarType('Date', DateResolver);
 builder.addScalarType('DateTime', DateTimeResolver);
 builder.addScalarType('JSON', JSONResolver);
+builder.addScalarType('SafeInt', SafeIntResolver);
 builder.queryType({ description: 'Every question.' });
 builder.mutationType({
   description: 'Every change. Expected failures are members of the result unions; nothing is half applied.',

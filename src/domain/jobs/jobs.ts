@@ -1,6 +1,7 @@
 import { and, eq, lte } from 'drizzle-orm';
 import { jobs } from '../../db/tables/workspaces.ts';
 import type { Ctx } from '../context.ts';
+import { warnBudget } from '../usage/warn-budget.ts';
 import { trimPending } from '../users/pending.ts';
 
 interface Job {
@@ -9,7 +10,10 @@ interface Job {
   readonly run: (ctx: Ctx) => Promise<unknown>;
 }
 
-const JOBS: readonly Job[] = [{ name: 'trim_pending', everyMs: 10 * 60_000, run: trimAll }];
+const JOBS: readonly Job[] = [
+  { name: 'trim_pending', everyMs: 10 * 60_000, run: trimAll },
+  { name: 'check_budget', everyMs: 10 * 60_000, run: warnBudget },
+];
 
 /**
  * Does the background work of the workspace that is due. Safe to call from every server at any time: whoever moves a job's time forward
