@@ -1,6 +1,12 @@
 import { bind } from './bind.ts';
 import * as cohorts from './cohorts/cohorts.ts';
 import type { Ctx } from './context.ts';
+import * as batches from './history/batches.ts';
+import * as pastMembers from './history/members.ts';
+import * as retention from './history/retention.ts';
+import * as reversal from './history/reversal.ts';
+import * as sizes from './history/sizes.ts';
+import * as syncs from './history/syncs.ts';
 import * as jobs from './jobs/jobs.ts';
 import * as keys from './keys/keys.ts';
 import * as pulls from './pulls/pulls.ts';
@@ -23,6 +29,14 @@ export function bindDomain(ctx: Ctx) {
     pending: bind(ctx, pending),
     usage: bind(ctx, usage),
     cohorts: bind(ctx, cohorts),
+    history: {
+      ...bind(ctx, batches),
+      ...bind(ctx, syncs),
+      ...bind(ctx, sizes),
+      ...bind(ctx, pastMembers),
+      ...bind(ctx, reversal),
+      ...bind(ctx, retention),
+    },
     pulls: bind(ctx, pulls),
     segments: bind(ctx, segments),
     members: bind(ctx, members),
