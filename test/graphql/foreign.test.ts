@@ -151,15 +151,20 @@ describe.each(DATABASES)('another workspace on %s', (kind) => {
     ...[
       ['by id', (n: Names) => ({ id: n.ids.cohort }), { id: NOTHING }] as const,
       ['by name', () => ({ name: 'theirs cohort' }), { name: 'none' }] as const,
-    ].map(
-      ([how, ref, nothing]) =>
-        [
-          `changes to a cohort ${how}`,
-          `mutation ($c: CohortRef!) { applyCohortChanges(input: { cohort: $c, changes: [{ externalIds: ["a"] }] }) { __typename ${FAULT} } }`,
-          (n: Names) => ({ c: ref(n) }),
-          { c: nothing },
-        ] as const,
-    ),
+    ].flatMap(([how, ref, nothing]) => [
+      [
+        `a cadence of a cohort ${how}`,
+        `mutation ($c: CohortRef!) { updateCohort(input: { cohort: $c, cadence: DAILY }) { __typename ${FAULT} } }`,
+        (n: Names) => ({ c: ref(n) }),
+        { c: nothing },
+      ] as const,
+      [
+        `changes to a cohort ${how}`,
+        `mutation ($c: CohortRef!) { applyCohortChanges(input: { cohort: $c, changes: [{ externalIds: ["a"] }] }) { __typename ${FAULT} } }`,
+        (n: Names) => ({ c: ref(n) }),
+        { c: nothing },
+      ] as const,
+    ]),
     ...['updateSegment', 'archiveSegment', 'restoreSegment'].map(
       (field) =>
         [

@@ -38,6 +38,7 @@ const NEEDS: Readonly<Record<string, Scope>> = {
   rotateDataImportKey: 'keys:manage',
   upsertUsers: 'users:write',
   applyCohortChanges: 'cohorts:write',
+  updateCohort: 'cohorts:write',
   createSegment: 'segments:write',
   updateSegment: 'segments:write',
   archiveSegment: 'segments:write',

@@ -48,6 +48,7 @@ describe.each(DATABASES)('statements on %s', (kind) => {
     ['the total of cohorts alone', 1, '{ cohorts { totalCount } }'],
     ['cohorts with sizes', 2, '{ cohorts { nodes { name size } } }'],
     ['cohorts with sizes and times', 3, '{ cohorts { nodes { size lastReceivedAt lastChangedAt } } }'],
+    ['cohorts with their freshness', 2, '{ cohorts { nodes { cadence freshness { status reasoning } } } }'],
     ['cohorts with whether somebody is in them', 3, '{ cohorts { nodes { includes(user: { externalId: "u3" }) } } }'],
     [
       'cohorts with the segments that mention them',
@@ -82,6 +83,12 @@ describe.each(DATABASES)('statements on %s', (kind) => {
       'segments with their users and sizes',
       5,
       '{ segments { nodes { size users(first: 5) { totalCount nodes { externalId } } } } }',
+    ],
+    ['segments with their freshness', 2, '{ segments { nodes { freshness { status reasoning } } } }'],
+    [
+      'segments of which a greatest age is allowed',
+      2,
+      '{ a: segment(by: { name: "s1" }, maxAge: 86400) { freshness { status } } b: segment(by: { name: "s2" }, maxAge: 86400) { freshness { status } } }',
     ],
     ['segments with whether somebody is in them', 3, '{ segments { nodes { includes(user: { externalId: "u3" }) } } }'],
     [
@@ -139,7 +146,7 @@ describe.each(DATABASES)('statements on %s', (kind) => {
     expect(nested).toHaveLength(7);
   });
 
-  test('membership of many users in many segments: 3, and 2 more for who they are', async () => {
+  test('membership of many users in many segments: 3, 1 more for how old they may be, and 2 more for who they are', async () => {
     const { data } = (await ws.ask('{ segments { nodes { id } } }')) as {
       data: { segments: { nodes: { id: string }[] } };
     };
@@ -147,12 +154,13 @@ describe.each(DATABASES)('statements on %s', (kind) => {
       users: Array.from({ length: SIZE }, (_, i) => ({ externalId: `u${i}` })),
       segments: data.segments.nodes.map(({ id }) => id),
     };
-    const ask = (of: string) =>
+    const ask = (of: string, maxAge?: number) =>
       statementsOf(
-        `query ($users: [UserRef!]!, $segments: [ID!]!) { membership(users: $users, segments: $segments) { ... on MembershipSuccess { memberships { ${of} } } } }`,
-        variables,
+        `query ($users: [UserRef!]!, $segments: [ID!]!, $maxAge: Int) { membership(users: $users, segments: $segments, maxAge: $maxAge) { ... on MembershipSuccess { memberships { ${of} } } } }`,
+        { ...variables, maxAge },
       );
     expect(await ask('segments')).toHaveLength(3);
+    expect(await ask('segments', 86_400)).toHaveLength(4);
     expect(await ask('user { externalId } segments')).toHaveLength(5);
   });
 
