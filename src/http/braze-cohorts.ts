@@ -8,6 +8,7 @@ import {
 import { fail, formatPath, type Path } from '../domain/errors.ts';
 import { type Alias, identityFault } from '../domain/users/identity.ts';
 import { parseIsoTime } from './iso-time.ts';
+import { type Body, isAbsent, isObject } from './json.ts';
 
 // The Braze partner dialect. Source: Braze partner docs, cohort import; where they are silent, what public clients send.
 
@@ -26,20 +27,6 @@ export interface BrazeCohortName {
 export interface BrazeCohortUsers {
   readonly partnerCohortId: string;
   readonly changes: readonly CohortChange[];
-}
-
-type Body = Readonly<Record<string, unknown>>;
-
-/** Reads the body of either endpoint as far as its keys. Errors: INVALID_INPUT. */
-export function parseBrazeBody(text: string): Body {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw fail('INVALID_INPUT', 'The request body must be valid JSON.');
-  }
-  if (!isObject(body)) throw fail('INVALID_INPUT', 'The request body must be a JSON object.');
-  return body;
 }
 
 /** Reads `POST /partners/{partner}/cohorts`. Errors: INVALID_INPUT with the path. */
@@ -118,12 +105,4 @@ function parseAlias(value: unknown, path: Path): Alias {
 
 function changesError(path: Path, fault: string): Error {
   return fail('INVALID_INPUT', `${CHANGES_TEXT}: ${formatPath(path)} ${fault}.`, { path });
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null;
-}
-
-function isObject(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

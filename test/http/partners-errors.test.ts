@@ -17,7 +17,14 @@ describe.each(DATABASES)('what a partner does wrong on %s', (kind) => {
     app = await openTestApp(kind);
   });
   afterAll(async () => {
-    expect(app.takeLog()).toEqual([]);
+    const lines = app.takeLog();
+    // Every refusal is there, and nothing of it was a surprise.
+    expect(new Set(lines.map(({ level, message }) => `${level}: ${message}`))).toEqual(
+      new Set(['warn: a request of a partner was refused']),
+    );
+    expect(new Set(lines.flatMap(({ fields }) => Object.keys(fields)))).toEqual(
+      new Set(['dialect', 'partner', 'workspaceId', 'code', 'path']),
+    );
     await app.close();
   });
   beforeEach(async () => {
@@ -224,7 +231,9 @@ describe('a cohort that somebody else holds', () => {
       });
       expect(again.status).toBe(201);
       expect(await membersOf(ws.ctx, 1)).toEqual([1, 2]);
-      expect(app.takeLog()).toEqual([]);
+      const fields = { dialect: 'braze', partner: 'amplitude', workspaceId: ws.id, code: 'LOCKED', path: null };
+      const refusal = { level: 'warn', message: 'a request of a partner was refused', fields };
+      expect(app.takeLog()).toEqual([refusal, refusal]);
     } finally {
       await holder.end();
       await app.close();

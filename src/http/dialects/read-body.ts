@@ -1,0 +1,53 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { type DomainError, fail, InvalidInputError, LimitExceededError } from '../../domain/errors.ts';
+import { textOf } from '../read-text.ts';
+
+/** The body is larger than the dialect takes: 413. */
+class BodyTooLargeError extends LimitExceededError {}
+/** The body is packed in a way that nobody here unpacks: 415. */
+class UnknownEncodingError extends InvalidInputError {}
+
+const unzip = promisify(gunzip);
+
+/**
+ * The body as text, unpacked if it came as gzip. `maxBytes` is for what travels and for what comes out; `onRead` is told when nothing more
+ * of it is under way, which does not happen where it is larger. Errors: INVALID_INPUT, LIMIT_EXCEEDED; see `bodyStatus`.
+ */
+export async function readBody(c: Context, maxBytes: number, onRead: () => void): Promise<string> {
+  const encoding = (c.req.header('content-encoding') ?? '').trim().toLowerCase();
+  if (encoding !== '' && encoding !== 'identity' && encoding !== 'gzip')
+    throw new UnknownEncodingError('INVALID_INPUT', 'The content encoding must be gzip, or none at all.', {});
+  const refuse = () => {
+    throw tooLarge(maxBytes);
+  };
+  await bodyLimit({ maxSize: maxBytes, onError: refuse })(c, async () => {});
+  const bytes = Buffer.from(await c.req.raw.arrayBuffer());
+  onRead();
+  return textOf(encoding === 'gzip' ? await unpack(bytes, maxBytes) : bytes);
+}
+
+/** The HTTP status of a body that was refused for its size or packing; undefined for every other failure. */
+export function bodyStatus(error: DomainError): number | undefined {
+  if (error instanceof BodyTooLargeError) return 413;
+  return error instanceof UnknownEncodingError ? 415 : undefined;
+}
+
+async function unpack(bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  try {
+    return await unzip(bytes, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
+    throw fail('INVALID_INPUT', 'The request body must be whole gzip, as its content encoding says.', { cause: error });
+  }
+}
+
+function tooLarge(maxBytes: number): DomainError {
+  return new BodyTooLargeError(
+    'LIMIT_EXCEEDED',
+    `The request body is larger than ${maxBytes} bytes: send fewer identifiers a request.`,
+    {},
+  );
+}

@@ -1,0 +1,111 @@
+import type { Context, Handler } from 'hono';
+import type { Log, Observer } from '../../domain/context.ts';
+import type { DomainError } from '../../domain/errors.ts';
+import type { Domain, Domains } from '../../domain/index.ts';
+import { isPartner } from '../../domain/keys/partner.ts';
+import { type HttpError, toHttpError } from '../errors.ts';
+import { bodyStatus, readBody } from './read-body.ts';
+
+export interface PartnerOptions {
+  readonly domains: Domains;
+  readonly log: Log;
+  /** Is told what is refused here; what reaches the domain it tells itself. */
+  readonly observer: Observer;
+  readonly now: () => Date;
+  /** Per partner, the `partner_api_key` values accepted in the Braze dialect; a partner without any is not asked for one. */
+  readonly partnerApiKeys: Readonly<Record<string, readonly string[]>>;
+}
+
+/** One wire form in which partners send cohorts. */
+export interface Dialect {
+  /** As the ledger, the log and the metrics call it. */
+  readonly name: string;
+  readonly maxBodyBytes: number;
+  /** The statuses that this form gives to some codes. */
+  readonly statusOf: (error: DomainError) => number | undefined;
+  /** What it says of a failure. */
+  readonly refusal: (error: HttpError, inbound: Inbound) => object | Promise<object>;
+}
+
+export interface Answer {
+  readonly status: 200 | 201;
+  readonly body: object;
+}
+
+/** Whose key came with a request. The domain checks it, in the round trip it makes anyway. */
+export interface Sender {
+  readonly partner: string;
+  readonly workspaceId: number;
+  readonly presentedHash: string;
+}
+
+/** One request on its way in. */
+export interface Inbound {
+  readonly c: Context;
+  readonly options: PartnerOptions;
+  /** The body, read when it is first asked for. Errors: INVALID_INPUT, LIMIT_EXCEEDED. */
+  readonly readText: () => Promise<string>;
+  /** Says who sends, for the log. */
+  readonly note: (sender: Sender) => void;
+  /** Hands the request over: from here on the domain tells the observer what becomes of it. */
+  readonly handOver: <T>(workspaceId: number, work: (domain: Domain) => Promise<T>) => Promise<T>;
+}
+
+/**
+ * Answers requests of a dialect. What is refused is logged with its dialect, partner, workspace (what the key claims), code and path: never
+ * a body, a key, or the address, which may hold one.
+ */
+export function receive(
+  dialect: Dialect,
+  options: PartnerOptions,
+  work: (inbound: Inbound) => Promise<Answer>,
+): Handler {
+  return async (c) => {
+    const startedAt = performance.now();
+    let text: Promise<string> | undefined;
+    let isRead = false;
+    let isHandedOver = false;
+    let workspaceId: number | null = null;
+    const inbound: Inbound = {
+      c,
+      options,
+      readText: () => {
+        text ??= readBody(c, dialect.maxBodyBytes, () => {
+          isRead = true;
+        });
+        return text;
+      },
+      note: (sender) => {
+        workspaceId = sender.workspaceId;
+      },
+      handOver: (id, then) => {
+        isHandedOver = true;
+        return then(options.domains.in(id));
+      },
+    };
+    try {
+      const { status, body } = await work(inbound);
+      return c.json(body, status);
+    } catch (thrown) {
+      const { log, observer } = options;
+      const error = toHttpError(thrown, log, (e) => bodyStatus(e) ?? dialect.statusOf(e));
+      const named = c.req.param('partner') ?? '';
+      const partner = isPartner(named) ? named : null;
+      const { code, path } = error;
+      log.warn({ dialect: dialect.name, partner, workspaceId, code, path }, 'a request of a partner was refused');
+      if (!isHandedOver)
+        observer.ingested({
+          ...NOTHING,
+          dialect: dialect.name,
+          outcome: code,
+          durationMs: performance.now() - startedAt,
+        });
+      const answer = await dialect.refusal(error, inbound);
+      // Without this a client that is still sending sees a broken socket instead of the answer.
+      const headers = isRead ? error.headers : { ...error.headers, connection: 'close' };
+      return c.json(answer, error.status as 400, headers);
+    }
+  };
+}
+
+const NOTHING = { received: 0, matched: 0, held: 0, ignored: 0, added: 0, removed: 0, unchanged: 0 };
