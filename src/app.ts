@@ -3,13 +3,17 @@ import type { GraphQLSchema } from 'graphql';
 import { type OpenDatabase, openEmbedded, openServer, useHostDatabase } from './db/client.ts';
 import { isMigrated, migrate } from './db/migrate.ts';
 import { upkeep } from './db/upkeep.ts';
-import type { Log, Observer } from './domain/context.ts';
+import { roomOf } from './domain/cohorts/room.ts';
+import type { Log } from './domain/context.ts';
 import { createDomains, type Domain, type Domains } from './domain/index.ts';
+import { measureBacklog } from './domain/jobs/backlog.ts';
 import { SCOPES, type Scope } from './domain/keys/scopes.ts';
 import { schema } from './graphql/schema.ts';
 import { createGraphql } from './graphql/yoga.ts';
 import { type Authenticate, apiKeyAuthentication, DEFAULT_WORKSPACE_ID, type Viewer } from './http/auth.ts';
+import { createBodyRoom } from './http/body-room.ts';
 import { logSurprise } from './http/errors.ts';
+import { createMetrics } from './http/metrics.ts';
 import { createRouter } from './http/router.ts';
 
 /** Where the data is: in a folder (PGlite), in memory (PGlite, for tests), on a PostgreSQL server, or in the host's own Drizzle database. */
@@ -44,6 +48,8 @@ export interface MusterOptions {
   readonly log?: Log;
   /** Serves GraphiQL at `/graphql` to browsers. Default false: for development. */
   readonly graphiql?: boolean;
+  /** Serves figures for Prometheus at `/metrics`, to whoever asks: they name nobody. Default true. */
+  readonly metrics?: boolean;
   /** Does background work: drops pending members past their limits, keeps PGlite's statistics. Default true; several servers share it. */
   readonly background?: boolean;
   /** The clock. */
@@ -54,7 +60,7 @@ export interface MusterOptions {
 
 /** A running Muster. */
 export interface Muster {
-  /** Answers `/graphql`, `/partners/...`, `/users/...`, `/health` and `/ready`. */
+  /** Answers `/graphql`, `/partners/...`, `/users/...`, `/health`, `/ready` and `/metrics`. */
   readonly fetch: (request: Request) => Promise<Response>;
   readonly schema: GraphQLSchema;
   /** The verbs of the product for a workspace, the default one if none is named. */
@@ -66,7 +72,6 @@ export interface Muster {
 }
 
 const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
-const UNOBSERVED: Observer = { ingested: () => {} };
 
 /**
  * Opens the database, brings its tables to this version, makes the first workspace if there is none, and builds the edges over it.
@@ -87,12 +92,14 @@ export async function createMuster(options: MusterOptions = {}): Promise<Muster>
 
 async function assemble(database: OpenDatabase, options: MusterOptions): Promise<Muster> {
   const log = options.log ?? SILENT;
-  const domains = createDomains({
-    db: database.db,
-    now: options.now ?? (() => new Date()),
-    log,
-    observer: UNOBSERVED,
+  const now = options.now ?? (() => new Date());
+  const bodyRoom = createBodyRoom();
+  const metrics = createMetrics({
+    backlog: () => measureBacklog(database.db, now()),
+    inHand: () => roomOf(database.db).load,
+    bodyBytes: bodyRoom.bytes,
   });
+  const domains = createDomains({ db: database.db, now, log, observer: metrics.observer });
   const first = await domains
     .in(DEFAULT_WORKSPACE_ID)
     .workspaces.createWorkspace({ id: DEFAULT_WORKSPACE_ID, name: 'default' });
@@ -100,10 +107,14 @@ async function assemble(database: OpenDatabase, options: MusterOptions): Promise
   const router = createRouter({
     domains,
     log,
+    observer: metrics.observer,
+    now,
     authenticate: authentication(options, apiKeyAuthentication(domains, options.apiKey)),
     partnerApiKeys: options.partnerApiKeys ?? {},
     brazeUserEndpoints: options.brazeUserEndpoints ?? true,
     isReady: () => isMigrated(database.db),
+    bodyRoom,
+    metrics: options.metrics === false ? null : metrics,
     graphql: (request, viewer) => graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId))),
   });
   const stopBackground = options.background === false ? async () => {} : startBackground(database, domains);
