@@ -2,6 +2,7 @@ import { bind } from './bind.ts';
 import * as cohorts from './cohorts/cohorts.ts';
 import type { Ctx } from './context.ts';
 import * as batches from './history/batches.ts';
+import * as forecasts from './history/forecast.ts';
 import * as pastMembers from './history/members.ts';
 import * as retention from './history/retention.ts';
 import * as reversal from './history/reversal.ts';
@@ -40,6 +41,7 @@ export function bindDomain(ctx: Ctx) {
     pulls: bind(ctx, pulls),
     segments: bind(ctx, segments),
     members: bind(ctx, members),
+    forecasts: bind(ctx, forecasts),
     jobs: bind(ctx, jobs),
   };
 }

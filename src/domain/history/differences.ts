@@ -1,5 +1,7 @@
+import type { Cadence } from '../cohorts/cohort.ts';
+
 /** How often a sender of differences may send. */
-export type Rhythm = 'DAILY' | 'HOURLY' | 'REAL_TIME';
+export type Rhythm = Exclude<Cadence, 'ONE_TIME'>;
 
 /** How many users a sender of differences would have named in one UTC day: a user once for each period that ends otherwise than it began. */
 export type Differences = { readonly [R in Rhythm]: number };
