@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { queryPrepared, textArray } from '../../db/client.ts';
+import { numberLiteral, queryPrepared, textArray } from '../../db/client.ts';
 import { lockCohort } from '../cohorts/apply-changes.ts';
 import { PATIENCE_MS } from '../cohorts/ensure-cohort.ts';
 import { type Ctx, inTransaction } from '../context.ts';
@@ -11,8 +11,8 @@ import { type LedgerBatch, OPERATOR_DIALECTS, whyIrreversible } from './batch.ts
 import { batchesByIds } from './batches.ts';
 
 // An operator takes a batch back, or has it applied again. What came later stands: whom a later batch has named, in whatever way, is left
-// alone. What operators did themselves does not count as later, so that a batch can be undone, replayed and undone again; an undo is a
-// batch like any other and can be undone too. Memberships only: identities that the batch left pending stay pending, because the pool does
+// alone. What operators did themselves does not count as later, and a batch that was undone does not stand: so a batch can be undone,
+// replayed and undone again, several are taken back by undoing the newest first, and an undo is undone like any other batch. Memberships only: identities that the batch left pending stay pending, because the pool does
 // not say which batch brought them. Nothing is metered, and the shrink guard does not ask.
 
 export interface ReversalInput {
@@ -103,27 +103,61 @@ async function lockWorkspace(tx: Ctx): Promise<void> {
 
 /** What to change, signed as the ledger wants it, and how many are left alone. The caller holds the cohort's row. */
 async function plan(tx: Ctx, batch: LedgerBatch, isUndo: boolean) {
-  const rows = await queryPrepared<{ changes: string; later: number; gone: number }>(
+  const takenBack = takenBackOf(await operations(tx, batch));
+  // A later list of everybody is a batch of those who moved: it speaks of all whom no batch had named since it was begun.
+  const [row] = await queryPrepared<{ changes: string; later: number; gone: number }>(
     tx.db,
-    sql`/* planReversal */ with t as materialized (
-        select u.id, u.sign from batches b
-        cross join lateral (select unnest(b.added) as id, 1 as sign union all select unnest(b.removed), -1) u
-        where b.workspace_id = ${tx.workspaceId}::int and b.id = ${batch.id}::bigint),
+    sql`/* planReversal */ with standing as materialized (
+        select b.id, b.added, b.removed, b.unchanged from batches b where b.workspace_id = ${tx.workspaceId}::int
+          and b.cohort_id = ${batch.cohortId}::int and b.id > ${batch.id}::bigint and b.dialect <> all(${textArray(OPERATOR_DIALECTS)})
+          and b.id <> all(${numberLiteral(takenBack)}::text::bigint[])),
+      everybody as materialized (
+        select exists (select 1 from replacements r where r.workspace_id = ${tx.workspaceId}::int and r.state = 'COMMITTED'
+          and r.after_batch_id >= ${batch.id}::bigint and r.batch_id in (select s.id from standing s)) as is_named),
       later as materialized (
-        select distinct abs(u.id) as id from (
-          select b.added, b.removed, b.unchanged from batches b where b.workspace_id = ${tx.workspaceId}::int
-            and b.cohort_id = ${batch.cohortId}::int and b.id > ${batch.id}::bigint and b.dialect <> all(${textArray(OPERATOR_DIALECTS)}) offset 0) b
-        cross join lateral (select unnest(b.added) as id union all select unnest(b.removed) union all select unnest(b.unchanged)) u),
-      d as materialized (select id >> 13 as block, array_agg(id) as ids, array_agg(sign) as signs from t group by 1),
-      live as materialized (
-        select u.id, u.sign, coalesce(get_bit(e.bits, u.id & 8191), 0) = 1 as is_live
+        select distinct abs(u.id) as id from standing s
+        cross join lateral (select unnest(s.added) as id union all select unnest(s.removed) union all select unnest(s.unchanged)) u),
+      d as materialized (
+        select u.id >> 13 as block, array_agg(u.id) as ids, array_agg(u.sign) as signs from batches b
+        cross join lateral (select unnest(b.added) as id, 1 as sign union all select unnest(b.removed), -1) u
+        where b.workspace_id = ${tx.workspaceId}::int and b.id = ${batch.id}::bigint group by 1),
+      fate as materialized (
+        select u.id, u.sign, coalesce(get_bit(e.bits, u.id & 8191), 0) = 1 as is_live, y.is_named or l.id is not null as is_later
         from d left join membership_blocks e on e.workspace_id = ${tx.workspaceId}::int and e.cohort_id = ${RESERVED.everyone}::int and e.block = d.block
-        cross join lateral unnest(d.ids, d.signs) as u(id, sign)),
-      fate as materialized (select l.id, l.sign, l.is_live, s.id is not null as is_later from live l left join later s on s.id = l.id)
+        cross join lateral unnest(d.ids, d.signs) as u(id, sign) cross join everybody y left join later l on l.id = u.id)
       select coalesce(array_agg(f.id * f.sign * ${isUndo ? -1 : 1}::int order by f.id) filter (where f.is_live and not f.is_later), '{}')::text as changes,
         count(*) filter (where f.is_live and f.is_later)::int as later, count(*) filter (where not f.is_live)::int as gone from fate f`,
   );
-  const [row] = rows;
   if (!row) throw new Error('An aggregate answers one row.');
   return { changes: parseIntArray(row.changes), laterBatch: row.later, noSuchUser: row.gone };
+}
+
+interface Operation {
+  readonly id: number;
+  readonly dialect: string;
+  readonly ofBatchId: number;
+}
+
+/** What operators did to the cohort since a batch, in order. */
+async function operations(tx: Ctx, batch: LedgerBatch): Promise<Operation[]> {
+  const rows = await queryPrepared<{ id: string; dialect: string; of_batch_id: string }>(
+    tx.db,
+    sql`/* operationsSince */ select b.id::text as id, b.dialect, b.of_batch_id::text as of_batch_id from batches b
+      where b.workspace_id = ${tx.workspaceId}::int and b.cohort_id = ${batch.cohortId}::int and b.id > ${batch.id}::bigint
+        and b.dialect = any(${textArray(OPERATOR_DIALECTS)}) order by b.id`,
+  );
+  return rows.map((row) => ({ id: Number(row.id), dialect: row.dialect, ofBatchId: Number(row.of_batch_id) }));
+}
+
+/**
+ * The batches that do not stand: the last thing that operators did to them was to undo them. What operators did can be undone as well, so
+ * the newest is looked at first: by then it is known whether it stands itself.
+ */
+function takenBackOf(operations: readonly Operation[]): number[] {
+  const stands = new Map<number, boolean>();
+  for (const { id, dialect, ofBatchId } of operations.toReversed()) {
+    if (stands.get(id) === false || stands.has(ofBatchId)) continue;
+    stands.set(ofBatchId, dialect === 'replay');
+  }
+  return [...stands].filter(([, isStanding]) => !isStanding).map(([id]) => id);
 }

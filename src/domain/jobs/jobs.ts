@@ -1,6 +1,8 @@
 import { and, eq, lte } from 'drizzle-orm';
 import { jobs } from '../../db/tables/workspaces.ts';
+import { abandonStale } from '../cohorts/cohorts.ts';
 import type { Ctx } from '../context.ts';
+import { trimLedger } from '../history/retention.ts';
 import { warnBudget } from '../usage/warn-budget.ts';
 import { trimPending } from '../users/pending.ts';
 
@@ -13,6 +15,7 @@ interface Job {
 const JOBS: readonly Job[] = [
   { name: 'trim_pending', everyMs: 10 * 60_000, run: trimAll },
   { name: 'check_budget', everyMs: 10 * 60_000, run: warnBudget },
+  { name: 'trim_ledger', everyMs: 60 * 60_000, run: trimHistory },
 ];
 
 /**
@@ -49,6 +52,17 @@ async function trimAll(ctx: Ctx): Promise<void> {
   let total = 0;
   for (let dropped = await trimPending(ctx); dropped > 0; dropped = await trimPending(ctx)) total += dropped;
   if (total > 0) ctx.log.info({ workspaceId: ctx.workspaceId, dropped: total }, 'pending members dropped');
+}
+
+/** Lets the ledger forget what is older than the workspace wants to remember, and throws away lists that nobody goes on with. */
+async function trimHistory(ctx: Ctx): Promise<void> {
+  let total = 0;
+  for (let seen = await trimLedger(ctx); seen > 0; seen = await trimLedger(ctx)) total += seen;
+  if (total > 0)
+    ctx.log.info({ workspaceId: ctx.workspaceId, batches: total }, 'batches have forgotten whom they named');
+  let abandoned = 0;
+  for (let some = await abandonStale(ctx); some > 0; some = await abandonStale(ctx)) abandoned += some;
+  if (abandoned > 0) ctx.log.info({ workspaceId: ctx.workspaceId, lists: abandoned }, 'unfinished lists thrown away');
 }
 
 /** The message of a database error may hold identities. */
