@@ -1,5 +1,4 @@
-import { COHORT_NAME_MAX_CHARACTERS } from '../domain/cohorts/change.ts';
-import type { Cohort, Outcome } from '../domain/cohorts/cohort.ts';
+import type { Cohort } from '../domain/cohorts/cohort.ts';
 import { DomainError, fail, type Path } from '../domain/errors.ts';
 import { parsePartner } from '../domain/keys/partner.ts';
 import { pageOfArray } from '../domain/page.ts';
@@ -7,9 +6,7 @@ import type { Reach } from '../domain/segments/reach.ts';
 import { builder, WRITTEN } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import type { RequestContext } from './context.ts';
-import { resultOf } from './errors.ts';
 import {
-  AliasInput,
   CohortRefInput,
   type CohortRefShape,
   OrderDirection,
@@ -31,9 +28,6 @@ import {
   UserConnection,
 } from './refs.ts';
 import { userConnection } from './user-connection.ts';
-
-/** Identifiers of one native call. */
-const APPLY_MAX_IDENTIFIERS = 10_000;
 
 const CohortReach = builder.objectRef<Reach & { readonly pending: number }>('CohortReach').implement({
   description: 'Members by the best identity they have. The first three add up to the size.',
@@ -261,108 +255,3 @@ PartnerRef.implement({
     }),
   }),
 });
-
-const CohortChangeInput = builder.inputType('CohortChangeInput', {
-  description: 'Identities to add to a cohort, or to remove from it.',
-  fields: (t) => ({
-    externalIds: t.stringList({ description: 'External ids: match identified users.' }),
-    aliases: t.field({ type: [AliasInput], description: 'Aliases: match identified and anonymous users.' }),
-    deviceIds: t.stringList({ description: 'Device ids: match anonymous users only.' }),
-    remove: t.boolean({ required: true, defaultValue: false, description: 'Remove them instead.' }),
-  }),
-});
-
-const ApplyInput = builder.inputType('ApplyCohortChangesInput', {
-  description: 'Changes to one cohort.',
-  fields: (t) => ({
-    cohort: t.field({
-      type: CohortRefInput,
-      required: true,
-      description: 'Which. One that its partner id names is made if it is unknown.',
-    }),
-    name: t.string({ description: `Names the cohort as well, at most ${COHORT_NAME_MAX_CHARACTERS} characters.` }),
-    changes: t.field({
-      type: [CohortChangeInput],
-      required: true,
-      description: `In order: the last mention of a person wins. At most ${APPLY_MAX_IDENTIFIERS} identifiers in all.`,
-    }),
-  }),
-});
-
-interface Applied {
-  readonly cohort: Cohort;
-  readonly outcome: Outcome;
-}
-
-const ApplySuccess = builder.objectRef<Applied>('ApplyCohortChangesSuccess').implement({
-  description: 'The changes are committed.',
-  fields: (t) => ({
-    cohort: t.field({
-      type: CohortRef,
-      grantScopes: [WRITTEN],
-      description: 'The cohort.',
-      resolve: (done) => done.cohort,
-    }),
-    received: t.int({
-      description: 'Identifiers in the request, repeats included.',
-      resolve: (done) => done.outcome.received,
-    }),
-    matched: t.int({ description: 'Of those, how many named a user.', resolve: (done) => done.outcome.matched }),
-    added: t.int({ description: 'Users who really entered.', resolve: (done) => done.outcome.added }),
-    removed: t.int({ description: 'Users who really left.', resolve: (done) => done.outcome.removed }),
-    unchanged: t.int({
-      description: 'Users who were so already.',
-      resolve: ({ outcome }) => outcome.written - outcome.added - outcome.removed,
-    }),
-    unmatched: t.int({
-      description: 'Identifiers that named nobody.',
-      resolve: ({ outcome }) => outcome.received - outcome.matched,
-    }),
-    held: t.int({
-      description: 'Of those, how many are kept as pending members.',
-      resolve: (done) => done.outcome.held,
-    }),
-    ignored: t.int({ description: 'Of those, how many were dropped.', resolve: (done) => done.outcome.ignored }),
-    reasons: t.field({
-      type: 'JSON',
-      description:
-        'Why identifiers named nobody, reason to count: `unknown_external_id`, `unknown_alias`, `unknown_device_id`, `device_of_identified_user`.',
-      resolve: (done) => done.outcome.reasons,
-    }),
-  }),
-});
-
-builder.mutationField('applyCohortChanges', (t) =>
-  t.field({
-    type: ApplySuccess,
-    authScopes: { scope: 'cohorts:write' },
-    errors: resultOf('ApplyCohortChanges'),
-    description: 'Adds and removes members of a cohort: one transaction, one row of the ledger. Idempotent.',
-    args: { input: t.arg({ type: ApplyInput, required: true, description: 'The changes.' }) },
-    resolve: async (_, { input }, ctx) => {
-      const { partnerCohort } = input.cohort;
-      const known = partnerCohort ? null : await loadCohort(ctx, input.cohort, ['cohort']);
-      const theirs = partnerCohort ?? (known && { partner: known.partner, cohortId: known.partnerCohortId });
-      if (!theirs) throw fail('NOT_FOUND', 'There is no such cohort in this workspace.', { path: ['cohort'] });
-      const outcome = await ctx.domain.cohorts.applyChanges({
-        partner: theirs.partner,
-        partnerCohortId: theirs.cohortId,
-        name: input.name,
-        changes: input.changes.map((change) => ({
-          externalIds: change.externalIds ?? [],
-          aliases: change.aliases ?? [],
-          deviceIds: change.deviceIds ?? [],
-          remove: change.remove,
-        })),
-        maxIdentifiers: APPLY_MAX_IDENTIFIERS,
-        source: { dialect: 'graphql', keyId: ctx.keyId },
-      });
-      const cohort = outcome.cohort;
-      if (!cohort)
-        throw fail('NOT_FOUND', 'The cohort is unknown, and without a name or a change it is not made.', {
-          path: ['cohort'],
-        });
-      return { cohort, outcome };
-    },
-  }),
-);

@@ -53,7 +53,7 @@ export function parseUserRef(ctx: RequestContext, input: typeof UserRefInput.$in
   return ref;
 }
 
-const PartnerCohortInput = builder.inputType('PartnerCohortInput', {
+export const PartnerCohortInput = builder.inputType('PartnerCohortInput', {
   description: 'A cohort as its partner calls it.',
   fields: (t) => ({
     partner: t.string({ required: true, description: 'For example `amplitude`.' }),

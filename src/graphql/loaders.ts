@@ -1,7 +1,9 @@
 import DataLoader from 'dataloader';
 import type { Activity, Cohort, CohortRef } from '../domain/cohorts/cohort.ts';
+import type { HeldChanges } from '../domain/cohorts/held-changes.ts';
 import type { CohortFreshness } from '../domain/cohorts/read-freshness.ts';
 import { DomainError } from '../domain/errors.ts';
+import type { ForecastAsk } from '../domain/history/forecast.ts';
 import type { Domain } from '../domain/index.ts';
 import type { Key } from '../domain/keys/key.ts';
 import type { Page, PageArgs } from '../domain/page.ts';
@@ -35,6 +37,7 @@ export function createLoaders(domain: Domain) {
       { cacheKeyFn: JSON.stringify },
     ),
     segmentByRef: inOrder((refs: readonly SegmentRef[]) => segments.findSegments(refs), JSON.stringify),
+    heldChanges: byId((ids: readonly string[]): Promise<Map<string, HeldChanges>> => cohorts.heldChangesByIds(ids)),
     cohortSize: inOrder((ids: readonly number[]) => members.countCohortMembers(ids), String),
     cohortReach: inOrder((ids: readonly number[]) => members.reachOfCohorts(ids), String),
     cohortPending: byId((ids: readonly number[]): Promise<Map<number, number>> => pending.countPendingByCohortIds(ids)),
@@ -43,6 +46,7 @@ export function createLoaders(domain: Domain) {
       (ids: readonly number[]): Promise<Map<number, CohortFreshness>> => cohorts.freshnessByCohortIds(ids),
     ),
     filterFreshness: inOrder((filters: readonly Filter[]) => members.freshnessOfFilters(filters), JSON.stringify),
+    usageForecast: inOrder((asks: readonly ForecastAsk[]) => domain.forecasts.forecastUsage(asks), JSON.stringify),
     filterSize: inOrder((filters: readonly Filter[]) => members.countMembers(filters), JSON.stringify),
     segmentsOfCohort: byId(
       (ids: readonly number[]): Promise<Map<number, Segment[]>> => segments.segmentsByCohortIds(ids),

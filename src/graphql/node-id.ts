@@ -5,7 +5,16 @@ import type { RequestContext } from './context.ts';
 type Numbered = 'User' | 'Cohort' | 'Workspace';
 
 /** Every type that has node ids. */
-export const NODE_TYPES = ['Workspace', 'User', 'Cohort', 'Segment', 'DataImportKey', 'ApiKey'] as const;
+export const NODE_TYPES = [
+  'Workspace',
+  'User',
+  'Cohort',
+  'Segment',
+  'DataImportKey',
+  'ApiKey',
+  'HeldChanges',
+  'Replacement',
+] as const;
 type Typename = (typeof NODE_TYPES)[number];
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -1,11 +1,16 @@
 import { builder } from './builder.ts';
+import './apply-changes.ts';
 import './cohorts.ts';
 import { placeErrors } from './errors.ts';
+import './held-changes.ts';
 import './identities.ts';
 import './keys.ts';
 import './pending.ts';
+import './replacements.ts';
 import './segments.ts';
 import './update-cohort.ts';
+import './usage.ts';
+import './usage-forecast.ts';
 import './users.ts';
 import './workspace.ts';
 

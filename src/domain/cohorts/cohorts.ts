@@ -27,6 +27,7 @@ export {
   addToReplacement,
   beginReplacement,
   commitReplacement,
+  findReplacement,
   getReplacement,
   previewReplacement,
 } from './replace.ts';
@@ -209,7 +210,7 @@ export async function freshnessByCohortIds(ctx: Ctx, ids: readonly number[]): Pr
 
 /**
  * Changes what an operator says of a cohort; what is left out stays. `cadence` and `pullEveryHours` (1 to 720) take null for none; a
- * cohort that is to be fetched is fetched for the first time at once. Errors: INVALID_INPUT, NOT_FOUND, LOCKED.
+ * cohort that is to be fetched is fetched for the first time at once. Errors: INVALID_INPUT, NOT_FOUND.
  */
 export async function updateCohort(ctx: Ctx, input: CohortSettings & { readonly cohortId: number }): Promise<Cohort> {
   return changeCohort(ctx, input);

@@ -17,6 +17,7 @@ import { endHold, isTooMany } from './guard.ts';
 import type { Difference, PageOutcome, Replacement } from './replacement.ts';
 import {
   ended,
+  findRow,
   findSession,
   lockReplacement,
   type ReplacementRow,
@@ -102,13 +103,13 @@ export async function beginReplacement(ctx: Ctx, input: Begin): Promise<Replacem
  */
 export async function addToReplacement(
   ctx: Ctx,
-  input: { readonly id: string; readonly change: CohortChange },
+  input: { readonly id: string; readonly change: CohortChange; readonly maxIdentifiers?: number | undefined },
 ): Promise<PageOutcome> {
   const staged = await requireReplacement(ctx, input.id);
   if (staged.state !== 'OPEN') throw ended();
   if (input.change.remove)
     throw fail('INVALID_INPUT', 'A list says who is in: leave out who is not.', { path: ['change', 'remove'] });
-  const { received, matched, held, ignored, reasons } = await addPage(ctx, staged, input.change);
+  const { received, matched, held, ignored, reasons } = await addPage(ctx, staged, input.change, input.maxIdentifiers);
   await touch(ctx, input.id);
   return { received, matched, held, ignored, reasons };
 }
@@ -163,6 +164,12 @@ export async function abandonReplacement(ctx: Ctx, id: string): Promise<void> {
   });
 }
 
+/** The replacement of this id; null where there is none. */
+export async function findReplacement(ctx: Ctx, id: string): Promise<Replacement | null> {
+  const row = await findRow(ctx, id);
+  return row && toReplacement(row);
+}
+
 /** The replacement of this id. Errors: NOT_FOUND. */
 export async function getReplacement(ctx: Ctx, id: string): Promise<Replacement> {
   return toReplacement(await requireReplacement(ctx, id));
@@ -184,11 +191,17 @@ export async function abandonStale(ctx: Ctx): Promise<number> {
 }
 
 /** Takes identities into a list through the path of any import. */
-export async function addPage(ctx: Ctx, staged: ReplacementRow, change: CohortChange): Promise<Outcome> {
+export async function addPage(
+  ctx: Ctx,
+  staged: ReplacementRow,
+  change: CohortChange,
+  maxIdentifiers?: number | undefined,
+): Promise<Outcome> {
   const command: CohortChanges = {
     partner: staged.partner,
     partnerCohortId: staged.partnerCohortId,
     changes: [change],
+    maxIdentifiers,
     source: { dialect: staged.dialect, keyId: staged.keyId },
   };
   checkChanges(command);

@@ -9,12 +9,18 @@ import type { Replacement } from './replacement.ts';
 
 export type ReplacementRow = typeof replacements.$inferSelect;
 
-/** Errors: NOT_FOUND. */
-export async function requireReplacement(ctx: Ctx, id: string): Promise<ReplacementRow> {
+/** Null where there is none. */
+export async function findRow(ctx: Ctx, id: string): Promise<ReplacementRow | null> {
   const [row] = await ctx.db
     .select()
     .from(replacements)
     .where(and(eq(replacements.workspaceId, ctx.workspaceId), eq(replacements.id, id)));
+  return row ?? null;
+}
+
+/** Errors: NOT_FOUND. */
+export async function requireReplacement(ctx: Ctx, id: string): Promise<ReplacementRow> {
+  const row = await findRow(ctx, id);
   if (!row) throw fail('NOT_FOUND', 'There is no such replacement in this workspace.', { path: ['id'] });
   return row;
 }
