@@ -1,4 +1,5 @@
 import type { Workspace } from '../domain/workspaces/workspaces.ts';
+import { OverBudgetEnum } from './budget.ts';
 import { builder } from './builder.ts';
 import { pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
@@ -40,6 +41,26 @@ builder.node(WorkspaceRef, {
       nullable: true,
       description: 'How long pending members are kept, in days; null: for ever.',
     }),
+    shrinkGuardPercent: t.exposeInt('shrinkGuardPercent', {
+      nullable: true,
+      description:
+        'A request that would remove more than this share of a cohort waits for an operator; null: none does.',
+    }),
+    ledgerRetentionDays: t.exposeInt('ledgerRetentionDays', {
+      nullable: true,
+      description: 'How long the ledger remembers which users a batch moved, in days; null: for ever. Counts are kept.',
+    }),
+    monthlyBudget: t.field({
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Data points (`written`) a UTC month may cost; null: no budget.',
+      resolve: (w) => w.monthlyBudget,
+    }),
+    overBudget: t.field({
+      type: OverBudgetEnum,
+      description: 'What a month over its budget does to further requests.',
+      resolve: (w) => w.overBudget,
+    }),
     pending: t.field({
       type: PendingPool,
       authScopes: { scope: 'users:read' },
@@ -70,6 +91,10 @@ const UpdateInput = builder.inputType('UpdateWorkspaceInput', {
     unknownIdentityPolicy: t.field({ type: UnknownIdentityPolicy, description: 'For requests from now on.' }),
     pendingMaxMembers: t.int({ description: '0 or more; null for no limit. The oldest go first.' }),
     pendingMaxAgeDays: t.int({ description: '1 or more; null for ever.' }),
+    shrinkGuardPercent: t.int({ description: '1 to 100; null: nothing is held.' }),
+    ledgerRetentionDays: t.int({ description: '1 to 36,500; null for ever.' }),
+    monthlyBudget: t.field({ type: 'SafeInt', description: 'Data points, 1 or more; null for no budget.' }),
+    overBudget: t.field({ type: OverBudgetEnum, description: 'For requests from now on.' }),
   }),
 });
 
@@ -89,7 +114,7 @@ builder.mutationField('updateWorkspace', (t) =>
     type: UpdateSuccess,
     authScopes: { scope: 'users:write' },
     errors: resultOf('UpdateWorkspace'),
-    description: 'Changes how the workspace treats identities that nobody has.',
+    description: 'Changes settings of the workspace.',
     args: { input: t.arg({ type: UpdateInput, required: true, description: 'The settings.' }) },
     resolve: async (_, { input }, { domain }) => ({ workspace: await domain.workspaces.updateWorkspace(input) }),
   }),
