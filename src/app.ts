@@ -15,6 +15,8 @@ import { createBodyRoom } from './http/body-room.ts';
 import { logSurprise } from './http/errors.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createRouter } from './http/router.ts';
+import { type Account, type AmplitudeOption, readAccounts, whyNoPulls } from './pull/settings.ts';
+import { createPuller, type Puller } from './pull/worker.ts';
 
 /** Where the data is: in a folder (PGlite), in memory (PGlite, for tests), on a PostgreSQL server, or in the host's own Drizzle database. */
 export type DatabaseOption =
@@ -44,13 +46,15 @@ export interface MusterOptions {
   readonly partnerApiKeys?: Readonly<Record<string, readonly string[]>>;
   /** Serves the Braze user endpoints at `/users/...`. Default true; a host with routes of its own there says false. */
   readonly brazeUserEndpoints?: boolean;
+  /** The keys of Amplitude projects, to pull whole cohorts with: of the default workspace, or by workspace. */
+  readonly amplitude?: AmplitudeOption;
   /** Where to write what operators should know; silent if left out. pino fits. */
   readonly log?: Log;
   /** Serves GraphiQL at `/graphql` to browsers. Default false: for development. */
   readonly graphiql?: boolean;
   /** Serves figures for Prometheus at `/metrics`, to whoever asks: they name nobody. Default true. */
   readonly metrics?: boolean;
-  /** Does background work: drops pending members past their limits, keeps PGlite's statistics. Default true; several servers share it. */
+  /** Does background work: drops pending members past their limits, pulls cohorts, keeps PGlite's statistics. Default true; several servers share it. */
   readonly background?: boolean;
   /** The clock. */
   readonly now?: () => Date;
@@ -80,17 +84,22 @@ const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
 export async function createMuster(options: MusterOptions = {}): Promise<Muster> {
   if (options.apiKey !== undefined && options.apiKey.length < 32)
     throw new Error('`apiKey` must have at least 32 characters.');
+  const accounts = readAccounts(options.amplitude, DEFAULT_WORKSPACE_ID);
   const database = await open(options);
   try {
     await migrate(database);
-    return await assemble(database, options);
+    return await assemble(database, options, accounts);
   } catch (error) {
     await database.close();
     throw error;
   }
 }
 
-async function assemble(database: OpenDatabase, options: MusterOptions): Promise<Muster> {
+async function assemble(
+  database: OpenDatabase,
+  options: MusterOptions,
+  accounts: ReadonlyMap<number, Account>,
+): Promise<Muster> {
   const log = options.log ?? SILENT;
   const now = options.now ?? (() => new Date());
   const bodyRoom = createBodyRoom();
@@ -99,7 +108,13 @@ async function assemble(database: OpenDatabase, options: MusterOptions): Promise
     inHand: () => roomOf(database.db).load,
     bodyBytes: bodyRoom.bytes,
   });
-  const domains = createDomains({ db: database.db, now, log, observer: metrics.observer });
+  const domains = createDomains({
+    db: database.db,
+    now,
+    log,
+    observer: metrics.observer,
+    whyNoPulls: whyNoPulls(accounts),
+  });
   const first = await domains
     .in(DEFAULT_WORKSPACE_ID)
     .workspaces.createWorkspace({ id: DEFAULT_WORKSPACE_ID, name: 'default' });
@@ -117,7 +132,8 @@ async function assemble(database: OpenDatabase, options: MusterOptions): Promise
     metrics: options.metrics === false ? null : metrics,
     graphql: (request, viewer) => graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId))),
   });
-  const stopBackground = options.background === false ? async () => {} : startBackground(database, domains);
+  const puller = createPuller({ domains, accounts, now, log, logSurprise });
+  const stopBackground = options.background === false ? async () => {} : startBackground(database, domains, puller);
   const close = once(async () => {
     await stopBackground();
     await database.close();
@@ -142,16 +158,25 @@ async function open(options: MusterOptions): Promise<OpenDatabase> {
 
 const JOBS_EVERY_MS = 60_000;
 const UPKEEP_EVERY_MS = 15_000;
+const PULLS_EVERY_MS = 2_000;
+const SCHEDULE_EVERY_MS = 30_000;
+/** A pull of a large cohort takes minutes, in which the others should not stand still. */
+const PULLS_AT_ONCE = 2;
 
 /** Looks for due work now and then; stopping waits for what is under way. */
-function startBackground(database: OpenDatabase, domains: Domains): () => Promise<void> {
+function startBackground(database: OpenDatabase, domains: Domains, puller: Puller): () => Promise<void> {
   const stopJobs = every(JOBS_EVERY_MS, async () => {
     for (const { id } of await domains.in(DEFAULT_WORKSPACE_ID).workspaces.listWorkspaces())
       await domains.in(id).jobs.runDueJobs();
   });
   const stopUpkeep = database.kind === 'embedded' ? every(UPKEEP_EVERY_MS, () => upkeep(database.db)) : async () => {};
+  const stopPulls = [
+    every(SCHEDULE_EVERY_MS, puller.tend),
+    ...Array.from({ length: PULLS_AT_ONCE }, () => every(PULLS_EVERY_MS, puller.work)),
+  ];
   return async () => {
-    await Promise.all([stopJobs(), stopUpkeep()]);
+    puller.stop();
+    await Promise.all([stopJobs(), stopUpkeep(), ...stopPulls.map((stop) => stop())]);
   };
 }
 

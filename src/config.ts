@@ -8,7 +8,18 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly apiKey: string | undefined;
   readonly partnerApiKeys: Readonly<Record<string, readonly string[]>>;
+  /** How to pull cohorts of the first workspace. */
+  readonly amplitude: AmplitudeConfig | undefined;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+}
+
+export interface AmplitudeConfig {
+  readonly apiKey: string;
+  readonly secretKey: string;
+  readonly region?: 'us' | 'eu' | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly monthlyCap?: number | undefined;
+  readonly syncTarget?: string | undefined;
 }
 
 /** The environment says something that cannot be used. The message lists every mistake. */
@@ -53,13 +64,32 @@ const environment = z.object({
     .regex(/^\S+$/, 'must not contain spaces')
     .optional(),
   MUSTER_PARTNER_API_KEYS: partnerApiKeys.optional(),
+  MUSTER_AMPLITUDE_API_KEY: z
+    .string()
+    .regex(/^[^\s:]+$/, 'must not contain spaces or colons')
+    .optional(),
+  MUSTER_AMPLITUDE_SECRET_KEY: z.string().regex(/^\S+$/, 'must not contain spaces').optional(),
+  MUSTER_AMPLITUDE_REGION: z.enum(['us', 'eu']).optional(),
+  MUSTER_AMPLITUDE_BASE_URL: z
+    .url('must be an address')
+    .regex(/^(https:|http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/, 'must begin with https://')
+    .optional(),
+  MUSTER_AMPLITUDE_MONTHLY_CAP: z.coerce.number({ error: 'must be a number' }).int().min(1).optional(),
+  MUSTER_AMPLITUDE_SYNC_TARGET: z.string().optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+/** Either of the two keys is good for nothing without the other. */
+const complete = environment.superRefine((env, ctx) => {
+  const pair = ['MUSTER_AMPLITUDE_API_KEY', 'MUSTER_AMPLITUDE_SECRET_KEY'] as const;
+  const missing = pair.filter((name) => env[name] === undefined);
+  if (missing.length === 1) ctx.addIssue({ code: 'custom', path: missing, message: 'is needed beside the other key' });
 });
 
 /** Reads the environment; an empty variable counts as absent. Errors: `ConfigError` with every mistake, never with a value. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = environment.safeParse(given);
+  const parsed = complete.safeParse(given);
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
     throw new ConfigError(`These settings cannot be used:\n${lines.join('\n')}`);
@@ -72,6 +102,20 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     databaseUrl: data.DATABASE_URL,
     apiKey: data.MUSTER_API_KEY,
     partnerApiKeys: data.MUSTER_PARTNER_API_KEYS ?? {},
+    amplitude: readAmplitude(data),
     logLevel: data.LOG_LEVEL,
+  };
+}
+
+function readAmplitude(env: z.output<typeof environment>): AmplitudeConfig | undefined {
+  const { MUSTER_AMPLITUDE_API_KEY: apiKey, MUSTER_AMPLITUDE_SECRET_KEY: secretKey } = env;
+  if (apiKey === undefined || secretKey === undefined) return undefined;
+  return {
+    apiKey,
+    secretKey,
+    region: env.MUSTER_AMPLITUDE_REGION,
+    baseUrl: env.MUSTER_AMPLITUDE_BASE_URL,
+    monthlyCap: env.MUSTER_AMPLITUDE_MONTHLY_CAP,
+    syncTarget: env.MUSTER_AMPLITUDE_SYNC_TARGET,
   };
 }

@@ -36,7 +36,7 @@ const imports = files.flatMap((from) =>
 );
 
 const isDoor = (file: string) => /^(index|server|cli)\.ts$|^cli\//.test(file);
-const isEdge = (file: string) => /^(http|graphql)\//.test(file);
+const isEdge = (file: string) => /^(http|graphql|pull)\//.test(file);
 const folder = (file: string) => file.split('/')[0];
 function floorOf(file: string): string {
   if (isDoor(file)) return 'doors';
@@ -54,7 +54,7 @@ test('the reader of import lines sees the house', () => {
   expect(unknown).toEqual([]);
 });
 
-test('imports go down: doors, app, http and graphql, domain, db', () => {
+test('imports go down: doors, app, http and graphql and pull, domain, db', () => {
   const faults = imports
     .filter(({ to }) => to !== 'config.ts')
     .filter(({ from, to }) => FLOORS.indexOf(floorOf(to)) < FLOORS.indexOf(floorOf(from)) || floorOf(to) === 'config')

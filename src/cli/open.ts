@@ -12,7 +12,11 @@ export function databaseOf(config: Config): DatabaseOption {
 /** Opens Muster as the environment says, for a command that is not the server. */
 export async function openFromEnvironment(): Promise<Muster> {
   const config = readConfig();
-  return createMuster({ database: databaseOf(config), log: pino({ level: config.logLevel }, pino.destination(2)) });
+  return createMuster({
+    database: databaseOf(config),
+    amplitude: config.amplitude,
+    log: pino({ level: config.logLevel }, pino.destination(2)),
+  });
 }
 
 /** Runs a command over an open Muster and closes it whatever happens. */

@@ -18,6 +18,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const muster = await createMuster({
     database: databaseOf(config),
     partnerApiKeys: config.partnerApiKeys,
+    amplitude: config.amplitude,
     graphiql: options.dev ?? false,
     log,
     ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),

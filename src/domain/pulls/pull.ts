@@ -47,7 +47,7 @@ export type PullEnd =
 
 /** Whether a sender may be asked now. */
 export type Admission =
-  | { readonly kind: 'admitted' }
+  | { readonly kind: 'admitted'; readonly startedAt: Date }
   /** Too many jobs are under way, or were asked for in the last minutes. */
   | { readonly kind: 'later'; readonly until: Date }
   /** The month's requests are used up. */

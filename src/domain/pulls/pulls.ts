@@ -169,11 +169,11 @@ const PLACE_AGAIN_MS = 15_000;
 
 /**
  * Writes down that the sender is about to be asked, if its limits allow it: it counts from then on, whether or not an answer comes.
- * The counts of all servers together decide.
+ * The counts of all servers together decide. Keeps the pull for `leaseMs` more.
  */
 export async function admitPull(
   ctx: Ctx,
-  input: PullLease & { readonly partner: string } & PullLimits,
+  input: PullLease & PullLimits & { readonly partner: string; readonly leaseMs: number },
 ): Promise<Admission> {
   return inTransaction(ctx, async (tx): Promise<Admission> => {
     await lockPulls(tx);
@@ -183,7 +183,9 @@ export async function admitPull(
     if (lately >= input.perTenMinutes)
       return { kind: 'later', until: new Date((oldest ?? now).getTime() + TEN_MINUTES_MS) };
     if (running >= input.atOnce) return { kind: 'later', until: new Date(now.getTime() + PLACE_AGAIN_MS) };
-    return { kind: (await write(tx, input, { state: 'RUNNING', startedAt: now })) ? 'admitted' : 'lost' };
+    const dueAt = new Date(now.getTime() + input.leaseMs);
+    const isOurs = await write(tx, input, { state: 'RUNNING', startedAt: now, dueAt });
+    return isOurs ? { kind: 'admitted', startedAt: now } : { kind: 'lost' };
   });
 }
 
