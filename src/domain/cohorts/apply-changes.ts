@@ -254,7 +254,8 @@ function toOutcome(cohort: Cohort, f: Folded, { added, removed, batchId }: Trans
   };
 }
 
-function nothing(cohort: Cohort | null): Outcome {
+/** The outcome of what changed nothing. */
+export function nothing(cohort: Cohort | null): Outcome {
   return {
     cohort,
     received: 0,

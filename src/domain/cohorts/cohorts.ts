@@ -14,6 +14,7 @@ import { type CohortFreshness, freshnessByCohortIds as readFreshness } from './r
 import { type CohortSettings, updateCohort as changeCohort } from './update-cohort.ts';
 
 export { acceptChanges, applyAccepted, findAccepted } from './accept-changes.ts';
+export { commitReplacement } from './commit-replacement.ts';
 export {
   approveHeldChanges,
   countHeldChanges,
@@ -26,7 +27,6 @@ export {
   abandonStale,
   addToReplacement,
   beginReplacement,
-  commitReplacement,
   findReplacement,
   getReplacement,
   previewReplacement,

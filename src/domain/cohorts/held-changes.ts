@@ -6,9 +6,10 @@ import { type Page, type PageArgs, parsePage, toPage } from '../page.ts';
 import { prepare, submit } from './apply-changes.ts';
 import type { Outcome } from './cohort.ts';
 import { commandOfText } from './command-text.ts';
+import { commitReplacement } from './commit-replacement.ts';
 import { endHold } from './guard.ts';
 import { observed } from './observed.ts';
-import { abandonReplacement, commitReplacement } from './replace.ts';
+import { abandonReplacement } from './replace.ts';
 
 /** Changes that the shrink guard keeps for an operator. */
 export interface HeldChanges {

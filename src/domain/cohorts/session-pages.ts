@@ -4,7 +4,8 @@ import type { Ctx } from '../context.ts';
 import { fail } from '../errors.ts';
 import type { CohortChange } from './change.ts';
 import type { Outcome } from './cohort.ts';
-import { abandonReplacement, addPage, type Begin, beginReplacement, commitReplacement } from './replace.ts';
+import { commitReplacement } from './commit-replacement.ts';
+import { abandonReplacement, addPage, type Begin, beginReplacement } from './replace.ts';
 import type { Replacement } from './replacement.ts';
 import { notePage, requireReplacement } from './replacement-rows.ts';
 
