@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { addCohortCommands } from './cohorts.ts';
 import { DEMO_USERS, runDemo } from './demo.ts';
 import { addKeyCommands } from './keys.ts';
 import { openFromEnvironment } from './open.ts';
 import { addPendingCommands } from './pending.ts';
 import { serve } from './serve.ts';
+import { addSettingsCommands } from './settings.ts';
+import { addUsageCommand } from './usage.ts';
 import { addUserCommands } from './users.ts';
 import { addWorkspaceCommands } from './workspaces.ts';
 
@@ -41,8 +44,11 @@ export function buildProgram(): Command {
     });
   addKeyCommands(program);
   addUserCommands(program);
+  addCohortCommands(program);
   addPendingCommands(program);
+  addUsageCommand(program);
   addWorkspaceCommands(program);
+  addSettingsCommands(program);
   return program;
 }
 

@@ -1,11 +1,9 @@
-import { Argument, type Command, InvalidArgumentError } from 'commander';
-import type { UnknownIdentityPolicy, Workspace } from '../domain/workspaces/workspaces.ts';
-import { type InWorkspace, withDomain, withMuster, workspaceOption } from './open.ts';
+import type { Command } from 'commander';
+import type { Workspace } from '../domain/workspaces/workspaces.ts';
+import { withMuster } from './open.ts';
 import { formatTable, formatTime } from './table.ts';
 
-const POLICIES: readonly UnknownIdentityPolicy[] = ['HOLD', 'IGNORE', 'CREATE'];
-
-/** `muster workspaces ...` and `muster settings ...`. */
+/** `muster workspaces ...`. */
 export function addWorkspaceCommands(program: Command): void {
   const workspaces = program.command('workspaces').description('the tenants: each has its own users, cohorts and keys');
   workspaces
@@ -23,28 +21,9 @@ export function addWorkspaceCommands(program: Command): void {
         printWorkspaces([made]);
       }),
     );
-
-  program
-    .command('settings')
-    .description('settings of a workspace')
-    .command('set-unknown-identity-policy')
-    .description('what becomes of an identity that a cohort names and no user has: kept, dropped, or made into a user')
-    .addArgument(new Argument('<policy>', POLICIES.join(', ')).argParser(parsePolicy))
-    .addOption(workspaceOption())
-    .action((policy: UnknownIdentityPolicy, options: InWorkspace) =>
-      withDomain(options, async (domain) =>
-        printWorkspaces([await domain.workspaces.setUnknownIdentityPolicy(policy)]),
-      ),
-    );
 }
 
-function parsePolicy(text: string): UnknownIdentityPolicy {
-  const policy = POLICIES.find((p) => p === text.toUpperCase());
-  if (!policy) throw new InvalidArgumentError(`One of ${POLICIES.join(', ')}.`);
-  return policy;
-}
-
-function printWorkspaces(workspaces: readonly Workspace[]): void {
+export function printWorkspaces(workspaces: readonly Workspace[]): void {
   const head = ['id', 'name', 'unknown identities', 'created (UTC)'];
   const rows = workspaces.map((w) => [String(w.id), w.name, w.unknownIdentityPolicy, formatTime(w.createdAt)]);
   process.stdout.write(formatTable([head, ...rows]));
