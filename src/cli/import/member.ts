@@ -1,5 +1,4 @@
-import type { Alias } from '../../domain/users/identity.ts';
-import { identityFault } from '../../domain/users/identity.ts';
+import { type Alias, identityFault } from '../../domain/users/identity.ts';
 import type { Read } from './row.ts';
 
 /** One row of a list of members: who is meant, by one identity or several, and whether they leave. */
@@ -31,6 +30,8 @@ export interface MemberChoice {
 export const NAMES_NOBODY = 'The row names nobody.';
 
 const NONE: readonly never[] = [];
+/** The most identities of one row: rows are sent some thousand identities at a time. */
+const ROW_MAX_IDENTITIES = 1_000;
 
 /** The kind of identity that a column or field of this name holds; null for any other name. `userId`, `user_id` and `User ID` are one. */
 export function kindOfName(name: string): IdentityKind | null {
@@ -64,7 +65,10 @@ export function memberOf(kind: IdentityKind, value: string, remove: boolean | nu
 /** Looks at every identity: one that nobody can have would make the whole batch be refused. */
 export function checkMember(member: Member): Read<Member> {
   const { externalIds, deviceIds, aliases } = member;
-  if (externalIds.length + deviceIds.length + aliases.length === 0) return { fault: NAMES_NOBODY };
+  const count = externalIds.length + deviceIds.length + aliases.length;
+  if (count === 0) return { fault: NAMES_NOBODY };
+  if (count > ROW_MAX_IDENTITIES)
+    return { fault: `A row names at most ${ROW_MAX_IDENTITIES} identities: write several rows.` };
   for (const value of externalIds) {
     const fault = identityFault(value);
     if (fault !== null) return { fault: `The external id ${fault}.` };

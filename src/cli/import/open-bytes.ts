@@ -23,6 +23,8 @@ export interface Bytes {
   readonly size: number | null;
   /** How far the file has been read, in the same bytes. */
   readonly bytesRead: () => number;
+  /** Ends the reading at once, also where nothing comes for a long time. */
+  readonly close: () => void;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function openBytes(path: string): Promise<Bytes> {
     chunks: isPacked ? unpack(name, stream) : stream,
     size,
     bytesRead: () => stream.bytesRead,
+    close: () => void stream.destroy(),
   };
 }
 
@@ -71,7 +74,13 @@ async function openStream(name: string, stream: Readable): Promise<Bytes> {
     }
   }
   const isPacked = checkMark(name, head);
-  return { name, chunks: isPacked ? unpack(name, all()) : all(), size: null, bytesRead: () => bytesRead };
+  return {
+    name,
+    chunks: isPacked ? unpack(name, all()) : all(),
+    size: null,
+    bytesRead: () => bytesRead,
+    close: () => void stream.destroy(),
+  };
 }
 
 function readFrom(path: string): ReadStream {

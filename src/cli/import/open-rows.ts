@@ -5,7 +5,7 @@ import type { Member, MemberChoice } from './member.ts';
 import { openMemberCsv } from './member-csv.ts';
 import { openMemberNdjson } from './member-ndjson.ts';
 import { isObject, parseJson } from './ndjson.ts';
-import { openBytes, STANDARD_INPUT } from './open-bytes.ts';
+import { type Bytes, openBytes, STANDARD_INPUT } from './open-bytes.ts';
 import type { Rows } from './row.ts';
 import { openUserCsv, openUserNdjson } from './user-rows.ts';
 
@@ -20,14 +20,9 @@ const FORMAT_OF_EXTENSION: Readonly<Record<string, Format>> = {
 };
 
 /** A file to import, its size, and where its refused rows go. */
-export interface ImportFile<T> extends Rows<T> {
+export interface ImportFile<T> extends Rows<T>, Omit<Bytes, 'chunks'> {
   readonly path: string;
-  readonly name: string;
-  /** In bytes; null for what comes through a pipe. */
-  readonly size: number | null;
   readonly refusedPath: string;
-  /** How far the file has been read. */
-  readonly bytesRead: () => number;
 }
 
 /** Opens a file of users. Errors: `UserError` when it cannot be read or is of no known form. */
@@ -53,23 +48,15 @@ async function openRows<T>(
   format: Format | undefined,
   read: (form: Format, name: string, lines: AsyncGenerator<Line[]>) => Rows<T> | Promise<Rows<T>>,
 ): Promise<ImportFile<T>> {
-  const bytes = await openBytes(path);
-  const { name } = bytes;
-  const lines = splitLines(bytes.chunks);
+  const { chunks, ...file } = await openBytes(path);
+  const lines = splitLines(chunks);
   try {
     const { stem, extension } = splitPath(path);
-    const { form, all } = await formOf(name, format ?? FORMAT_OF_EXTENSION[extension.toLowerCase()], lines);
-    const rows = await read(form, name, all);
-    return {
-      ...rows,
-      path,
-      name,
-      size: bytes.size,
-      bytesRead: bytes.bytesRead,
-      refusedPath: `${stem}.refused.${form}`,
-    };
+    const { form, all } = await formOf(file.name, format ?? FORMAT_OF_EXTENSION[extension.toLowerCase()], lines);
+    const rows = await read(form, file.name, all);
+    return { ...rows, ...file, path, refusedPath: `${stem}.refused.${form}` };
   } catch (error) {
-    await lines.return(undefined);
+    file.close();
     throw error;
   }
 }
