@@ -2,18 +2,20 @@ import { decodeGlobalID, encodeGlobalID } from '@pothos/plugin-relay';
 import type { RequestContext } from './context.ts';
 
 /** Types whose members are numbered inside their workspace. Their ids carry the workspace, so that one of another means nothing. */
-type Numbered = 'User' | 'Cohort' | 'Workspace';
+type Numbered = 'User' | 'Cohort' | 'Batch' | 'Workspace';
 
 /** Every type that has node ids. */
 export const NODE_TYPES = [
   'Workspace',
   'User',
   'Cohort',
+  'Batch',
   'Segment',
   'DataImportKey',
   'ApiKey',
   'HeldChanges',
   'Replacement',
+  'Pull',
 ] as const;
 type Typename = (typeof NODE_TYPES)[number];
 
@@ -37,13 +39,18 @@ export function numberedId(ctx: RequestContext, id: number): string {
   return `${ctx.domain.workspaceId}.${id}`;
 }
 
-/** The number in what `numberedId` made; null when it is of another workspace or no such id. */
-export function readNumberedId(ctx: RequestContext, id: string): number | null {
+/** The number in what `numberedId` made, at most `most`; null when it is of another workspace or no such id. */
+export function readNumberedId(ctx: RequestContext, id: string, most = 2 ** 31 - 1): number | null {
   const [workspace, number, ...rest] = id.split('.');
   const isOurs =
-    rest.length === 0 && workspace === String(ctx.domain.workspaceId) && /^[1-9][0-9]{0,9}$/.test(number ?? '');
+    rest.length === 0 && workspace === String(ctx.domain.workspaceId) && /^[1-9][0-9]{0,15}$/.test(number ?? '');
   const value = Number(number);
-  return isOurs && value < 2 ** 31 ? value : null;
+  return isOurs && value <= most ? value : null;
+}
+
+/** The same of a batch, which is numbered beyond what an Int holds. */
+export function readBatchId(ctx: RequestContext, id: string): number | null {
+  return readNumberedId(ctx, id, Number.MAX_SAFE_INTEGER);
 }
 
 /** The node id of a thing numbered inside its workspace. */
@@ -54,7 +61,8 @@ export function encodeNumbered(ctx: RequestContext, typename: Numbered, id: numb
 /** The number behind a node id; null when it is not an id of that type in this workspace. */
 export function decodeNumbered(ctx: RequestContext, typename: Numbered, nodeId: string): number | null {
   const raw = decode(typename, nodeId);
-  return raw === null ? null : readNumberedId(ctx, raw);
+  if (raw === null) return null;
+  return typename === 'Batch' ? readBatchId(ctx, raw) : readNumberedId(ctx, raw);
 }
 
 /** The UUID behind a node id; null when it is not an id of that type. */

@@ -63,8 +63,9 @@ export async function listSizes(ctx: Ctx, cohortIds: readonly number[], input: H
   const end = input.by === 'DAY' ? new Date(dayAfter(dayOf(to), 1).getTime() - 1) : to;
   const rows = await readSteps(ctx, cohortIds, input.by, begin, end);
   return byList(rows, cohortIds.length).map((mine) => {
-    if (mine.length > HISTORY_MAX_POINTS) throw tooManyPoints();
-    const points = accumulate(mine);
+    // A step that the beginning goes through may have ended before it.
+    const points = accumulate(mine).filter(({ at }) => at >= begin);
+    if (points.length > HISTORY_MAX_POINTS) throw tooManyPoints();
     return input.by === 'DAY' ? fillDays(points, mine[0]?.base ?? 0, begin, countDays(from, to)) : points;
   });
 }
@@ -116,19 +117,20 @@ async function readSteps(
         select n, max(id) as id, max(at) as at, sum(added_count)::int as added, sum(removed_count)::int as removed, ${step.sync} as sync_no
         from r group by n, ${step.key}),
       p as materialized (
-        select s.*, row_number() over (partition by n order by id) as place from s
-        where s.at between ${from.toISOString()}::timestamptz and ${to.toISOString()}::timestamptz)
+        select s.*, row_number() over (partition by n order by id) as place from s where s.at <= ${to.toISOString()}::timestamptz)
       select k.n, (k.size - coalesce((select sum(r.added_count - r.removed_count) from r where r.n = k.n), 0))::int as base,
         to_json(p.at)::text as at, coalesce(p.added, 0) as added, coalesce(p.removed, 0) as removed, p.sync_no
-      from k left join p on p.n = k.n and p.place <= ${HISTORY_MAX_POINTS + 1}::int order by k.n, p.place`,
+      from k left join p on p.n = k.n and p.place <= ${HISTORY_MAX_POINTS + 2}::int order by k.n, p.place`,
   );
 }
 
-/** The cut before the sync that it would go through. */
+/** The cut moved back to before the sync, or the run between two syncs, that it goes through. */
 function wholeSyncs(ctx: Ctx): SQL {
-  const batches = sql`from batches b where b.workspace_id = ${ctx.workspaceId}::int and b.cohort_id = c.id`;
-  return sql`least(c.cut, (select b.id - 1 ${batches} and b.sync_no = (
-    select b.sync_no ${batches} and b.id > c.cut and b.sync_no is not null order by b.id limit 1) order by b.id limit 1))`;
+  const batches = sql`from batches b where b.workspace_id = ${ctx.workspaceId}::int and b.cohort_id = c.id and b.sync_no is not null`;
+  const past = (column: SQL) => sql`(select ${column} ${batches} and b.id <= c.cut order by b.id desc limit 1)`;
+  const next = sql`(select b.sync_no ${batches} and b.id > c.cut order by b.id limit 1)`;
+  return sql`case when ${past(sql`b.sync_no`)} = ${next}
+    then (select b.id - 1 ${batches} and b.sync_no = ${next} order by b.id limit 1) else coalesce(${past(sql`b.id`)}, 0) end`;
 }
 
 /** How many users a cohort has now. */

@@ -103,9 +103,9 @@ function newestSync(ctx: Ctx): SQL {
     order by b.sync_no desc limit 1)`;
 }
 
-/** A sum that fits a GraphQL Int, whatever a sender that never pauses has sent. */
+/** A sum as a JavaScript number: beyond what an integer holds where a sender never pauses. */
 function total(column: string): SQL {
-  return sql`least(sum(${sql.raw(`r.${column}`)}), 2147483647)::int`;
+  return sql`sum(${sql.raw(`r.${column}`)})::float8`;
 }
 
 function readSync(row: Row): Sync {
