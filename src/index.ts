@@ -2,7 +2,9 @@ export { createMuster, type DatabaseOption, type HostViewer, type Muster, type M
 export { FolderInUseError } from './db/folder-lock.ts';
 export { DatabaseTooNewError } from './db/migrate.ts';
 export type { CohortChange, CohortChanges, Source } from './domain/cohorts/change.ts';
-export type { Cohort, CohortRef, Outcome } from './domain/cohorts/cohort.ts';
+export type { Cadence, Cohort, CohortRef, Outcome } from './domain/cohorts/cohort.ts';
+export type { CadenceSource, Freshness, FreshnessStatus } from './domain/cohorts/freshness.ts';
+export type { CohortFreshness } from './domain/cohorts/read-freshness.ts';
 export type { Log } from './domain/context.ts';
 export { DomainError, type ErrorCode } from './domain/errors.ts';
 export type { Domain } from './domain/index.ts';
@@ -12,6 +14,7 @@ export type { Page, PageArgs } from './domain/page.ts';
 export type { Pull, PullState } from './domain/pulls/pull.ts';
 export type { Filter, FilterDraft } from './domain/segments/filter.ts';
 export type { Segment, SegmentRef } from './domain/segments/segment.ts';
+export type { SegmentFreshness } from './domain/segments/segment-freshness.ts';
 export type { Alias, UserRef } from './domain/users/identity.ts';
 export type { Upserted, User } from './domain/users/user.ts';
 export type { UserInput } from './domain/users/user-input.ts';

@@ -89,6 +89,20 @@ describe.each(DATABASES)('freshness of cohorts on %s', (kind) => {
     });
   });
 
+  test('pauses are counted from beginning to beginning, however long the syncs take', async () => {
+    const { id } = await namedCohort(ctx, 'ever longer');
+    // They begin every three hours; from end to end it is five hours and four.
+    const rows = [
+      { at: ago(9 * HOUR), syncNo: 1 },
+      { at: ago(6 * HOUR), syncNo: 2 },
+      { at: ago(4 * HOUR), syncNo: 2 },
+      { at: ago(3 * HOUR), syncNo: 3 },
+      { at: ago(0), syncNo: 3 },
+    ];
+    await seedBatches(ctx, id, rows);
+    expect(await freshnessOf(id)).toMatchObject({ cadence: 'HOURLY', lastReceivedAt: ago(0) });
+  });
+
   test('what no sender sent is no sign of life: neither joins, merges nor what an operator undid', async () => {
     const id = await synced('hourly', every(HOUR, 5));
     clock.advance(3 * HOUR);
