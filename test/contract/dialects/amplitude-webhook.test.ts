@@ -1,0 +1,4 @@
+import { amplitudeWebhook } from '../../support/dialects/amplitude-webhook.ts';
+import { checkConformance } from './conformance.ts';
+
+checkConformance(amplitudeWebhook);
