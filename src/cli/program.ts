@@ -5,6 +5,7 @@ import { DEMO_USERS, runDemo } from './demo.ts';
 import { addKeyCommands } from './keys.ts';
 import { openFromEnvironment } from './open.ts';
 import { addPendingCommands } from './pending.ts';
+import { addPullCommand } from './pull.ts';
 import { serve } from './serve.ts';
 import { addSettingsCommands } from './settings.ts';
 import { addUsageCommand } from './usage.ts';
@@ -44,7 +45,7 @@ export function buildProgram(): Command {
     });
   addKeyCommands(program);
   addUserCommands(program);
-  addCohortCommands(program);
+  addPullCommand(addCohortCommands(program));
   addPendingCommands(program);
   addUsageCommand(program);
   addWorkspaceCommands(program);

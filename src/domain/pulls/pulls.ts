@@ -33,7 +33,7 @@ export async function requestPull(
   const cannot = ctx.whyNoPulls
     ? ctx.whyNoPulls(ctx.workspaceId, partner)
     : 'This program was not set up to pull cohorts.';
-  if (cannot !== null) throw fail('NOT_ACTIVE', cannot, { path: ['partner'] });
+  if (cannot !== null) throw fail('NOT_ACTIVE', cannot);
   return inTransaction(ctx, async (tx) => {
     await lockPulls(tx);
     const [active] = await tx.db
