@@ -135,7 +135,9 @@ async function assemble(
   const puller = createPuller({ domains, accounts, now, log, logSurprise });
   const stopBackground = options.background === false ? async () => {} : startBackground(database, domains, puller);
   const close = once(async () => {
-    await stopBackground();
+    await inTime(stopBackground(), STOP_MS);
+    // What is left keeps: it is applied by the next start, or by another server.
+    await inTime(applyAccepted(domains), STOP_MS);
     await database.close();
   });
   return {
@@ -158,10 +160,14 @@ async function open(options: MusterOptions): Promise<OpenDatabase> {
 
 const JOBS_EVERY_MS = 60_000;
 const UPKEEP_EVERY_MS = 15_000;
+const ACCEPTED_EVERY_MS = 2_000;
 const PULLS_EVERY_MS = 2_000;
 const SCHEDULE_EVERY_MS = 30_000;
 /** A pull of a large cohort takes minutes, in which the others should not stand still. */
 const PULLS_AT_ONCE = 2;
+
+/** How long closing waits for background work, and then for what was accepted. */
+const STOP_MS = 5_000;
 
 /** Looks for due work now and then; stopping waits for what is under way. */
 function startBackground(database: OpenDatabase, domains: Domains, puller: Puller): () => Promise<void> {
@@ -170,14 +176,31 @@ function startBackground(database: OpenDatabase, domains: Domains, puller: Pulle
       await domains.in(id).jobs.runDueJobs();
   });
   const stopUpkeep = database.kind === 'embedded' ? every(UPKEEP_EVERY_MS, () => upkeep(database.db)) : async () => {};
+  const stopAccepted = every(ACCEPTED_EVERY_MS, () => applyAccepted(domains));
   const stopPulls = [
     every(SCHEDULE_EVERY_MS, puller.tend),
     ...Array.from({ length: PULLS_AT_ONCE }, () => every(PULLS_EVERY_MS, puller.work)),
   ];
   return async () => {
     puller.stop();
-    await Promise.all([stopJobs(), stopUpkeep(), ...stopPulls.map((stop) => stop())]);
+    await Promise.all([stopJobs(), stopUpkeep(), stopAccepted(), ...stopPulls.map((stop) => stop())]);
   };
+}
+
+/** Applies what was acknowledged and is due, in every workspace. */
+async function applyAccepted(domains: Domains): Promise<void> {
+  for (const id of await domains.in(DEFAULT_WORKSPACE_ID).cohorts.findAccepted())
+    await domains.in(id).cohorts.applyAccepted();
+}
+
+/** Waits for work that may fail, but not for ever. */
+async function inTime(work: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => {}), tooLate]);
+  clearTimeout(timer);
 }
 
 /** Runs work again and again, never twice at once. Work that fails comes round again: whoever sends requests is told if the database is away. */

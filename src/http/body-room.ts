@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { fail } from '../domain/errors.ts';
 
 /**
@@ -6,6 +6,9 @@ import { fail } from '../domain/errors.ts';
  * bytes: this many come to half a gigabyte. Of bodies of 1,000 identifiers it is more than a thousand.
  */
 const BODIES_MAX_BYTES = 64 * 1024 * 1024;
+
+/** Where a request has its own counter. */
+const TAKE = 'takeBodyBytes';
 
 /** Keeps the bodies of all requests under way, on every route, from filling the memory. */
 export interface BodyRoom {
@@ -29,29 +32,36 @@ export function createBodyRoom(maxBytes = BODIES_MAX_BYTES): BodyRoom {
     let isRefused = false;
     let isAnswered = false;
     const take = (bytes: number) => {
-      isRefused ||= held + Math.max(bytes, announced - own) > maxBytes;
-      if (isRefused) throw overloaded();
       if (isAnswered) return;
+      isRefused ||= held + Math.max(bytes, announced - own) > maxBytes;
+      if (isRefused) {
+        // Whoever keeps sending into a closed ear sees a broken socket instead of the answer.
+        c.header('connection', 'close');
+        throw overloaded();
+      }
       own += bytes;
       held += bytes;
     };
+    c.set(TAKE, take);
     const init: RequestInit & { duplex: 'half' } = { body: metered(raw.body, take), duplex: 'half' };
     c.req.raw = new Request(raw, init);
     try {
       await next();
-      if (!isRefused) return;
+      if (!isRefused || c.res.status === 429) return;
       // A library that reads bodies by itself takes every failure for a fault of the body.
-      const isOwnAnswer = c.res.status === 429;
-      if (!isOwnAnswer) c.res = undefined;
-      // Whoever keeps sending into a closed ear sees a broken socket instead of the answer.
-      c.header('connection', 'close');
-      if (!isOwnAnswer) throw overloaded();
+      c.res = undefined;
+      throw overloaded();
     } finally {
       isAnswered = true;
       held -= own;
     }
   };
   return { middleware, bytes: () => held };
+}
+
+/** Counts what became of a body when it was unpacked. Errors: OVERLOADED. */
+export function countUnpacked(c: Context, bytes: number): void {
+  (c.get(TAKE) as ((bytes: number) => void) | undefined)?.(bytes);
 }
 
 /** The same bytes. Each part is told before it is handed on, and that there will be some before any is read. */

@@ -7,7 +7,19 @@ import type { Backlog } from '../domain/jobs/backlog.ts';
 // What Prometheus is told. Labels come from closed lists: neither a sender nor a tenant can make a new series, and none names a
 // workspace, a key, a cohort or a person.
 
-const DIALECTS = new Set(['braze', 'graphql', 'library', 'file']);
+const DIALECTS = new Set([
+  'braze',
+  'amplitude_webhook',
+  'amplitude_list',
+  'amplitude_property',
+  'amplitude_pull',
+  'mixpanel',
+  'graphql',
+  'library',
+  'file',
+  'undo',
+  'replay',
+]);
 const OUTCOMES = new Set(['applied', 'duplicate', 'queued', 'held', 'INTERNAL', ...Object.keys(CODES)]);
 
 /** From what a small request takes to what nobody waits for. */

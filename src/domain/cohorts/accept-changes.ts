@@ -8,6 +8,7 @@ import { type CohortChanges, checkChanges } from './change.ts';
 import type { Outcome } from './cohort.ts';
 import { commandOfText, commandToText } from './command-text.ts';
 import { observed } from './observed.ts';
+import { inRoom } from './room.ts';
 
 // For senders that give up after a second or two: what cannot be committed by then is stored, acknowledged, and applied in the order in
 // which it came. A request id makes it certain that nothing is applied twice, whoever comes first.
@@ -34,7 +35,10 @@ export async function acceptChanges(ctx: Ctx, command: CohortChanges): Promise<O
     if ('outcome' in found) return found.outcome;
     const { prepared, waits } = found;
     if (!waits) {
-      const outcome = await within(submit(prepared), deadline - performance.now());
+      const outcome = await within(
+        inRoom(ctx, named, () => submit(prepared)),
+        deadline - performance.now(),
+      );
       if (outcome !== null) return outcome;
     }
     await store(ctx, named, prepared.keyId);

@@ -3,6 +3,7 @@ import { gunzip } from 'node:zlib';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type DomainError, fail, InvalidInputError, LimitExceededError } from '../../domain/errors.ts';
+import { countUnpacked } from '../body-room.ts';
 import { textOf } from '../read-text.ts';
 
 /** The body is larger than the dialect takes: 413. */
@@ -26,7 +27,10 @@ export async function readBody(c: Context, maxBytes: number, onRead: () => void)
   await bodyLimit({ maxSize: maxBytes, onError: refuse })(c, async () => {});
   const bytes = Buffer.from(await c.req.raw.arrayBuffer());
   onRead();
-  return textOf(encoding === 'gzip' ? await unpack(bytes, maxBytes) : bytes);
+  if (encoding !== 'gzip') return textOf(bytes);
+  const unpacked = await unpack(bytes, maxBytes);
+  countUnpacked(c, unpacked.byteLength);
+  return textOf(unpacked);
 }
 
 /** The HTTP status of a body that was refused for its size or packing; undefined for every other failure. */
