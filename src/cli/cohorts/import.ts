@@ -80,27 +80,30 @@ async function changeMembers(it: Import, domain: Domain): Promise<void> {
   const before = await findCohort(domain, target);
   if (options.remove && !before)
     throw new UserError(`There is no cohort ${JSON.stringify(target.partnerCohortId)} of ${target.partner}.`);
-  // Only the first batch names the cohort: somebody may name it otherwise meanwhile.
+  // Named once, at the beginning: somebody may name it otherwise meanwhile.
   let { name } = target;
-  const { totals, milliseconds, failure } = await readAll(it, (changes) => {
-    const command = { ...target, name, changes };
+  const { totals, milliseconds, failure, isUntouched } = await readAll(it, async (changes) => {
+    const outcome = await domain.cohorts.applyChanges({ ...target, name, changes });
     name = undefined;
-    return domain.cohorts.applyChanges(command);
+    return outcome;
   });
   if (totals.rows > 0 || failure === undefined) {
     const after = await findCohort(domain, target).catch(() => before);
     process.stdout.write(summarise(it, totals, milliseconds, after, before === null));
   }
-  if (failure !== undefined)
-    throw new UserError(`${failure} ${totals.line > 0 ? `Stopped after line ${totals.line}. ${AGAIN}` : NOTHING_DONE}`);
+  if (failure !== undefined) throw new UserError(`${failure} ${isUntouched ? NOTHING_DONE : formatStop(totals.line)}`);
   if (totals.received === 0) throw new UserError(`${it.file.name} names nobody: nothing was changed.`);
   if (totals.heldChangesIds.length > 0) throw new UserError(HELD);
 }
 
-const AGAIN = 'The rows up to there are in, and importing the file again does them no harm.';
 const NOTHING_DONE = 'Nothing was changed.';
 const HELD =
   'The shrink guard holds some of the changes, because too many would leave at once: `muster cohorts held` shows them.';
+
+function formatStop(line: number): string {
+  const done = line > 0 ? `The rows up to line ${line} are in.` : 'Some rows may be in.';
+  return `${done} Importing the file again does them no harm.`;
+}
 
 function summarise(it: Import, totals: Totals, milliseconds: number, cohort: Cohort | null, isNew: boolean): string {
   const parts = [`${it.file.name}: ${formatSpeed(totals, milliseconds)}.\n`, formatTotals(totals)];

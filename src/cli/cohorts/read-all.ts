@@ -26,27 +26,42 @@ export interface Import {
   readonly confirm: Confirm;
 }
 
-/** Reads a file to its end, or to where it stopped: then `failure` says why, in a sentence. */
+/** How the reading of a file ended. */
+interface Reading {
+  readonly totals: Totals;
+  readonly milliseconds: number;
+  /** Why it stopped before the end, in a sentence. */
+  readonly failure: string | undefined;
+  /** Nothing was sent. */
+  readonly isUntouched: boolean;
+}
+
+/** Reads a file to its end, or to where it is interrupted or fails. */
 export async function readAll(
   { file, options }: Import,
   send: (changes: readonly CohortChange[]) => Promise<Sent>,
-): Promise<{ totals: Totals; milliseconds: number; failure: string | undefined }> {
+): Promise<Reading> {
   const startedAt = performance.now();
   const progress = startProgress({ label: file.name, total: file.size });
   let last: Totals | undefined;
   let failure: string | undefined;
+  let isUntouched = true;
   const onBatch = (now: Totals) => {
     last = now;
     progress.update(file.bytesRead(), formatRate(now, performance.now() - startedAt));
   };
-  const done = await importMembers(file.rows, send, { ...options, onBatch }).catch((error: unknown) => {
+  const sendNow = (changes: readonly CohortChange[]) => {
+    isUntouched = false;
+    return send(changes);
+  };
+  const done = await importMembers(file.rows, sendNow, { ...options, onBatch }).catch((error: unknown) => {
     failure = explain(error);
     return undefined;
   });
   progress.stop();
   const totals = done ?? last ?? NOTHING;
   if (failure === undefined && options.signal.aborted) failure = 'Interrupted.';
-  return { totals, milliseconds: performance.now() - startedAt, failure };
+  return { totals, milliseconds: performance.now() - startedAt, failure, isUntouched };
 }
 
 function formatRate(totals: Totals, milliseconds: number): string {
@@ -55,14 +70,13 @@ function formatRate(totals: Totals, milliseconds: number): string {
 }
 
 /** What a reader of the counts should not have to find out alone. */
-export function hints({ file, refusedPath }: Import, totals: Totals): string {
+export function hints({ refusedPath }: Import, totals: Totals): string {
   const lines: string[] = [];
   if (totals.received > 0 && totals.matched === 0)
     lines.push(
       'No identifier belongs to a user: look whether --column and --identity say what the file holds, and whether the users are in.',
     );
   if (totals.refused > 0) lines.push(`Refused rows and why: ${refusedPath}. Mend that file and import it.`);
-  if (file.size === null && totals.refused > 0) lines.push('It holds the refused rows only.');
   return lines.map((line) => `${line}\n`).join('');
 }
 

@@ -16,20 +16,44 @@ import { formatDifference, formatSpeed, formatTotals } from './summary.ts';
  */
 export async function replaceMembers(it: Import, domain: Domain): Promise<void> {
   const { id } = await domain.cohorts.beginReplacement(it.target);
-  let outcome: Outcome;
+  let isCommitting = false;
   try {
     const totals = await stage(it, domain, id);
     const difference = await domain.cohorts.previewReplacement(id);
     process.stdout.write(await describe(it, domain, difference));
     await requireConsent(it, totals, difference);
-    outcome = await persistently(() => domain.cohorts.commitReplacement({ id }));
+    isCommitting = true;
+    const outcome = await persistently(() => domain.cohorts.commitReplacement({ id }));
+    if (outcome.heldChangesId !== null) throw new HeldError(outcome.heldChangesId);
+    // Asked twice because the first answer was lost, it answers without counts.
+    const { entering, leaving } = difference;
+    report(outcome.isDuplicate ? { ...outcome, added: entering, removed: leaving } : outcome);
   } catch (error) {
-    await domain.cohorts.abandonReplacement(id).catch(() => {
-      // A list that nobody goes on with is dropped after a day.
-    });
-    throw new UserError(`${explain(error)} Nothing was changed.`);
+    if (error instanceof HeldError) throw error;
+    throw new UserError(`${explain(error)} ${await leave(domain, id, isCommitting)}`);
   }
-  report(outcome);
+}
+
+/** The list waits for an operator. */
+class HeldError extends UserError {
+  constructor(id: string) {
+    super(
+      `Held: more members would leave than the shrink guard lets pass. \`muster cohorts approve ${id}\` applies the list, ` +
+        `\`muster cohorts discard ${id}\` drops it.`,
+    );
+  }
+}
+
+/** Drops the list, and says what that means for the cohort. */
+async function leave(domain: Domain, id: string, isCommitting: boolean): Promise<string> {
+  try {
+    await domain.cohorts.abandonReplacement(id);
+    const { state } = await domain.cohorts.getReplacement(id);
+    return state === 'COMMITTED' ? 'The members were replaced all the same.' : 'Nothing was changed.';
+  } catch {
+    // A list that nobody goes on with is dropped after a day.
+    return isCommitting ? 'The members may have been replaced: import the file again.' : 'Nothing was changed.';
+  }
 }
 
 /** Reads the whole file into the list. A row that says to remove somebody has no place in one. */
@@ -62,6 +86,7 @@ async function describe(it: Import, domain: Domain, difference: Difference): Pro
 /** Errors: `UserError` unless somebody agreed. */
 async function requireConsent({ confirm, options }: Import, totals: Totals, difference: Difference): Promise<void> {
   const lost = totals.refused - totals.nameless;
+  if (options.signal.aborted) throw new UserError('Interrupted.');
   if (confirm === 'nobody')
     throw new UserError('There is no terminal to ask on: say --yes to replace the members without being asked.');
   if (confirm === 'yes') {
@@ -79,12 +104,7 @@ async function requireConsent({ confirm, options }: Import, totals: Totals, diff
   if (!agreed) throw new UserError(options.signal.aborted ? 'Interrupted.' : 'Left as it was.');
 }
 
-function report({ added, removed, heldChangesId, cohort }: Outcome): void {
-  if (heldChangesId !== null)
-    throw new UserError(
-      `Held: more members would leave than the shrink guard lets pass. \`muster cohorts approve ${heldChangesId}\` applies the list, ` +
-        `\`muster cohorts discard ${heldChangesId}\` drops it.`,
-    );
+function report({ added, removed, cohort }: Outcome): void {
   process.stdout.write(
     `Cohort ${cohort ? nameOf(cohort) : ''}: ${formatCount(added)} entered, ${formatCount(removed)} left.\n`,
   );

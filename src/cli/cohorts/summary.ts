@@ -10,10 +10,11 @@ export function formatTotals(totals: Totals): string {
     ['identifiers', formatCount(received)],
     ['  matched a user', formatCount(matched)],
   ];
-  if (held > 0) rows.push(['  kept until their user appears', formatCount(held)]);
-  if (ignored > 0) rows.push(['  ignored', formatCount(ignored)]);
+  if (held + ignored > 0) rows.push(['  matched nobody', formatCount(held + ignored)]);
   for (const [reason, count] of Object.entries(totals.reasons))
     rows.push([`    ${reason.replaceAll('_', ' ')}`, formatCount(count)]);
+  if (held > 0) rows.push(['  kept until their user appears', formatCount(held)]);
+  if (ignored > 0) rows.push(['  ignored', formatCount(ignored)]);
   if (repeated > 0)
     rows.push(['  named before in the file', `${totals.repeatsAreExact ? '' : 'at least '}${formatCount(repeated)}`]);
   if (refused > 0) rows.push(['rows refused', formatCount(refused)]);
