@@ -1,13 +1,18 @@
 import { builder } from './builder.ts';
 import './apply-changes.ts';
+import './batches.ts';
 import './cohorts.ts';
 import { placeErrors } from './errors.ts';
 import './held-changes.ts';
 import './identities.ts';
 import './keys.ts';
+import './past.ts';
 import './pending.ts';
+import './pulls.ts';
 import './replacements.ts';
+import './reversal.ts';
 import './segments.ts';
+import './syncs.ts';
 import './update-cohort.ts';
 import './usage.ts';
 import './usage-forecast.ts';
