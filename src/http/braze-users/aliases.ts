@@ -1,6 +1,7 @@
 import type { Domain } from '../../domain/index.ts';
+import type { Body } from '../json.ts';
 import { type Answer, fatal, success } from './answer.ts';
-import { type Body, isGiven, readAlias, readExternalId, readItems, readText, refusals } from './reading.ts';
+import { isGiven, readAlias, readExternalId, readItems, readText, refusals } from './reading.ts';
 
 // `/users/alias/new`, `/users/alias/update` and `/users/identify`: each up to 50 objects in one transaction, item by item. What is
 // refused is told in `errors`; 400 when not one object can be read. Source: Braze user docs.

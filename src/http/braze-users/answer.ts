@@ -1,5 +1,6 @@
 import type { Domain } from '../../domain/index.ts';
-import type { Body, ItemFault } from './reading.ts';
+import type { Body } from '../json.ts';
+import type { ItemFault } from './reading.ts';
 
 /** What an endpoint answers. Braze answers a POST with 201, where others say 200. */
 export interface Answer {

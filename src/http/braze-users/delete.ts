@@ -1,9 +1,9 @@
 import type { Domain } from '../../domain/index.ts';
 import type { UserRef } from '../../domain/users/identity.ts';
+import type { Body } from '../json.ts';
 import { type Answer, fatal, success } from './answer.ts';
 import { readBrazeId } from './braze-id.ts';
 import {
-  type Body,
   isGiven,
   malformed,
   readAlias,

@@ -1,9 +1,10 @@
 import type { Domain } from '../../domain/index.ts';
 import type { UserRef } from '../../domain/users/identity.ts';
 import type { User } from '../../domain/users/user.ts';
+import type { Body } from '../json.ts';
 import { type Answer, success } from './answer.ts';
 import { formatBrazeId, readBrazeId } from './braze-id.ts';
-import { type Body, isGiven, MAX_ITEMS, malformed, readAlias, refuseUnsupported, tooMany } from './reading.ts';
+import { isGiven, MAX_ITEMS, malformed, readAlias, refuseUnsupported, tooMany } from './reading.ts';
 
 /**
  * `POST /users/export/ids`. The users whom up to 50 `external_ids` (deprecated ones too) and `user_aliases` together, a `device_id` and a

@@ -1,6 +1,7 @@
 import type { Domain } from '../../domain/index.ts';
+import type { Body } from '../json.ts';
 import { type Answer, success } from './answer.ts';
-import { type Body, type ItemFault, readEach, readExternalId, readItems, refusals } from './reading.ts';
+import { type ItemFault, readEach, readExternalId, readItems, refusals } from './reading.ts';
 
 // `/users/external_ids/rename` and `/users/external_ids/remove`: up to 50 in one transaction, item by item. Errors have a list of their own
 // here, each an array of the place in the request and a text. Source: Braze user docs, external id migration.

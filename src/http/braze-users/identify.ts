@@ -1,6 +1,7 @@
 import type { Domain } from '../../domain/index.ts';
+import type { Body } from '../json.ts';
 import { type Answer, fatal, success } from './answer.ts';
-import { type Body, readAlias, readExternalId, readItems, refusals, refuseUnsupported } from './reading.ts';
+import { readAlias, readExternalId, readItems, refusals, refuseUnsupported } from './reading.ts';
 
 /**
  * `POST /users/identify`. Gives the user who has the alias an external id; where somebody has that already, the alias user is merged into

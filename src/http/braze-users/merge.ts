@@ -1,7 +1,8 @@
 import type { Domain } from '../../domain/index.ts';
 import type { UserRef } from '../../domain/users/identity.ts';
+import { type Body, isObject } from '../json.ts';
 import { type Answer, success } from './answer.ts';
-import { type Body, isObject, MAX_ITEMS, malformed, readAlias, readText, refusals, tooMany } from './reading.ts';
+import { MAX_ITEMS, malformed, readAlias, readText, refusals, tooMany } from './reading.ts';
 
 interface Merge {
   readonly user: UserRef;

@@ -6,6 +6,7 @@ import type { Domains } from '../../domain/index.ts';
 import type { Scope } from '../../domain/keys/scopes.ts';
 import type { Authenticate, Viewer } from '../auth.ts';
 import { toHttpError } from '../errors.ts';
+import { parseJsonObject } from '../json.ts';
 import { readText } from '../read-text.ts';
 import { newAliases, updateAliases } from './aliases.ts';
 import type { Endpoint } from './answer.ts';
@@ -14,7 +15,6 @@ import { exportUsers } from './export.ts';
 import { removeExternalIds, renameExternalIds } from './external-ids.ts';
 import { identify } from './identify.ts';
 import { merge } from './merge.ts';
-import { type Body, isObject, malformed } from './reading.ts';
 import { track } from './track.ts';
 
 /** Room for 75 objects with the largest attributes, and as many events and purchases beside them. */
@@ -53,7 +53,7 @@ export function mountBrazeUsers(app: Hono, options: BrazeUserOptions): void {
   });
   for (const [path, scope, endpoint] of ENDPOINTS) {
     users.post(path, admit(scope, options.authenticate), limit, async (c) => {
-      const body = readBody(await readText(c.req.raw));
+      const body = parseJsonObject(await readText(c.req.raw));
       const answer = await endpoint(body, options.domains.in(c.get('viewer').workspaceId));
       return c.json(answer.body, answer.status);
     });
@@ -94,14 +94,3 @@ const limit = bodyLimit({
     );
   },
 });
-
-function readBody(text: string): Body {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw malformed('The request body must be valid JSON.');
-  }
-  if (!isObject(body)) throw malformed('The request body must be a JSON object.');
-  return body;
-}

@@ -2,9 +2,7 @@ import { DomainError, fail } from '../../domain/errors.ts';
 import { type Alias, identityFault } from '../../domain/users/identity.ts';
 import type { ItemResult } from '../../domain/users/item-result.ts';
 import type { UpsertedUser } from '../../domain/users/user.ts';
-
-/** A JSON object as it came. */
-export type Body = Readonly<Record<string, unknown>>;
+import { type Body, isObject } from '../json.ts';
 
 /** The most objects of one request, except where an endpoint says otherwise. Source: Braze API limits. */
 export const MAX_ITEMS = 50;
@@ -93,11 +91,6 @@ export function readText(value: unknown, field: string): string {
 export function readAlias(value: unknown): Alias {
   if (!isObject(value)) throw malformed("'user_alias' must be an object with 'alias_name' and 'alias_label'");
   return { label: readText(value.alias_label, 'alias_label'), name: readText(value.alias_name, 'alias_name') };
-}
-
-/** True for a JSON object. */
-export function isObject(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export function malformed(message: string): DomainError {

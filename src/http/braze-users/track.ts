@@ -1,15 +1,14 @@
 import { type DomainError, formatPath } from '../../domain/errors.ts';
 import type { Domain } from '../../domain/index.ts';
 import type { Alias } from '../../domain/users/identity.ts';
+import { type Body, isObject } from '../json.ts';
 import { type Answer, fatal, success } from './answer.ts';
 import { readBrazeId } from './braze-id.ts';
 import {
-  type Body,
   type Item,
   type ItemFault,
   type Items,
   isGiven,
-  isObject,
   malformed,
   readAlias,
   readExternalId,
