@@ -1,8 +1,7 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { type DomainError, fail, InvalidInputError, LimitExceededError } from '../../domain/errors.ts';
+import { DomainError, fail, InvalidInputError, LimitExceededError } from '../../domain/errors.ts';
 import { countUnpacked } from '../body-room.ts';
 import { textOf } from '../read-text.ts';
 
@@ -11,7 +10,8 @@ class BodyTooLargeError extends LimitExceededError {}
 /** The body is packed in a way that nobody here unpacks: 415. */
 class UnknownEncodingError extends InvalidInputError {}
 
-const unzip = promisify(gunzip);
+/** Unpacked at a time: a fault is found, and memory counted, between two parts. */
+const PART_BYTES = 64 * 1024;
 
 /**
  * The body as text, unpacked if it came as gzip. `maxBytes` is for what travels and for what comes out; `onRead` is told when nothing more
@@ -27,10 +27,7 @@ export async function readBody(c: Context, maxBytes: number, onRead: () => void)
   await bodyLimit({ maxSize: maxBytes, onError: refuse })(c, async () => {});
   const bytes = Buffer.from(await c.req.raw.arrayBuffer());
   onRead();
-  if (encoding !== 'gzip') return textOf(bytes);
-  const unpacked = await unpack(bytes, maxBytes);
-  countUnpacked(c, unpacked.byteLength);
-  return textOf(unpacked);
+  return textOf(encoding === 'gzip' ? await unpack(bytes, maxBytes, (more) => countUnpacked(c, more)) : bytes);
 }
 
 /** The HTTP status of a body that was refused for its size or packing; undefined for every other failure. */
@@ -39,13 +36,23 @@ export function bodyStatus(error: DomainError): number | undefined {
   return error instanceof UnknownEncodingError ? 415 : undefined;
 }
 
-async function unpack(bytes: Buffer, maxBytes: number): Promise<Buffer> {
+async function unpack(bytes: Buffer, maxBytes: number, count: (bytes: number) => void): Promise<Buffer> {
+  const gunzip = createGunzip({ chunkSize: PART_BYTES });
+  gunzip.end(bytes);
+  const parts: Buffer[] = [];
+  let size = 0;
   try {
-    return await unzip(bytes, { maxOutputLength: maxBytes });
+    for await (const part of gunzip as AsyncIterable<Buffer>) {
+      size += part.byteLength;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      count(part.byteLength);
+      parts.push(part);
+    }
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
+    if (error instanceof DomainError) throw error;
     throw fail('INVALID_INPUT', 'The request body must be whole gzip, as its content encoding says.', { cause: error });
   }
+  return Buffer.concat(parts, size);
 }
 
 function tooLarge(maxBytes: number): DomainError {
