@@ -39,8 +39,12 @@ export type ApplyCohortChangesInput = {
   readonly changes: ReadonlyArray<CohortChangeInput>;
   /** Which. One that its partner id names is made if it is unknown. */
   readonly cohort: CohortRef;
+  /** When the changes were computed: an older request never undoes a newer one for the same user. */
+  readonly computedAt?: string | null | undefined;
   /** Names the cohort as well, at most 512 characters. */
   readonly name?: string | null | undefined;
+  /** A name of your own for this request: the same one is applied once a cohort, however often it is sent. */
+  readonly requestId?: string | null | undefined;
 };
 
 /** A segment to put away. */
