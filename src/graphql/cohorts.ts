@@ -1,5 +1,6 @@
 import type { Cohort } from '../domain/cohorts/cohort.ts';
 import { DomainError, fail, type Path } from '../domain/errors.ts';
+import { type PartnerEndpoint as Endpoint, partnerEndpoints } from '../domain/keys/endpoints.ts';
 import { parsePartner } from '../domain/keys/partner.ts';
 import { pageOfArray } from '../domain/page.ts';
 import type { Reach } from '../domain/segments/reach.ts';
@@ -196,22 +197,15 @@ builder.queryFields((t) => ({
   }),
 }));
 
-const PartnerEndpoint = builder
-  .objectRef<{
-    readonly dialect: string;
-    readonly method: string;
-    readonly path: string;
-    readonly description: string;
-  }>('PartnerEndpoint')
-  .implement({
-    description: 'A path of this server that a partner can send to.',
-    fields: (t) => ({
-      dialect: t.exposeString('dialect', { description: 'The wire form it takes.' }),
-      method: t.exposeString('method', { description: 'The HTTP method.' }),
-      path: t.exposeString('path', { description: "Below the server's address." }),
-      description: t.exposeString('description', { description: 'What it does.' }),
-    }),
-  });
+const PartnerEndpoint = builder.objectRef<Endpoint>('PartnerEndpoint').implement({
+  description: 'A path of this server that a partner can send to.',
+  fields: (t) => ({
+    dialect: t.exposeString('dialect', { description: 'The wire form it takes.' }),
+    method: t.exposeString('method', { description: 'The HTTP method.' }),
+    path: t.exposeString('path', { description: "Below the server's address." }),
+    description: t.exposeString('description', { description: 'What it does.' }),
+  }),
+});
 
 PartnerRef.implement({
   description: 'Who sends cohorts. Its name gives the filter `<name>_cohorts`.',
@@ -220,15 +214,7 @@ PartnerRef.implement({
     endpoints: t.field({
       type: [PartnerEndpoint],
       description: 'Where it sends to.',
-      resolve: ({ name }) => [
-        { dialect: 'braze', method: 'POST', path: `/partners/${name}/cohorts`, description: 'Names a cohort.' },
-        {
-          dialect: 'braze',
-          method: 'POST',
-          path: `/partners/${name}/cohorts/users`,
-          description: 'Adds and removes members.',
-        },
-      ],
+      resolve: ({ name }) => partnerEndpoints(name),
     }),
     dataImportKeys: t.field({
       type: DataImportKeyConnection,
