@@ -15,6 +15,11 @@ export class Repeats {
   #table = new Uint32Array(2 * FIRST_SLOTS);
   #count = 0;
   #isFull = false;
+  readonly #maxSlots: number;
+
+  constructor({ maxSlots = MAX_SLOTS }: { readonly maxSlots?: number } = {}) {
+    this.#maxSlots = maxSlots;
+  }
 
   /** How many were named before. */
   get count(): number {
@@ -68,7 +73,7 @@ export class Repeats {
   }
 
   #grow(): void {
-    if (this.#slots === MAX_SLOTS) {
+    if (this.#slots === this.#maxSlots) {
       this.#isFull = true;
       return;
     }
