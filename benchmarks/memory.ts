@@ -1,19 +1,17 @@
-import { spawn } from 'node:child_process';
-import { createWriteStream, readFileSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import { createMuster } from '../src/app.ts';
 import { openServer } from '../src/db/client.ts';
+import { peakOf, runCli } from './support/cli-process.ts';
 import { connect } from './support/client.ts';
 import { externalIdOf, loadUsers } from './support/data.ts';
 import { table } from './support/measure.ts';
 import { startPostgres } from './support/postgres.ts';
 import { type ServerProcess, startServer } from './support/server-process.ts';
 
-const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const MB = 2 ** 20;
 /** One user a line, a kilobyte each. */
 const LINE_BYTES = 1_024;
@@ -43,7 +41,7 @@ async function onPostgres(file: string, sizes: { fileBytes: number; users: numbe
   try {
     const muster = await createMuster({ database: { url: server.url }, background: false });
     await muster.close();
-    const imported = await runImport(file, { DATABASE_URL: server.url });
+    const imported = await runCli(['users', 'import', file], { DATABASE_URL: server.url });
     const raw = openServer({ url: server.url });
     await raw.db.execute('truncate users, identities, membership_blocks cascade' as never);
     await loadUsers(raw.db, sizes.users);
@@ -82,7 +80,7 @@ async function onPglite(folder: string, file: string, bytes: number): Promise<st
   const server = await startServer({ MUSTER_DATA_DIR: data, DATABASE_URL: '' });
   const idle = server.rss();
   await server.stop();
-  const imported = await runImport(file, { MUSTER_DATA_DIR: data, DATABASE_URL: '' });
+  const imported = await runCli(['users', 'import', file], { MUSTER_DATA_DIR: data, DATABASE_URL: '' });
   return [
     [
       `PGlite, import of ${(bytes / MB).toFixed(0)} MB`,
@@ -111,22 +109,6 @@ async function writeFile(path: string, bytes: number): Promise<void> {
   await pipeline(content, createWriteStream(path));
 }
 
-async function runImport(file: string, env: Record<string, string>): Promise<{ peak: number; seconds: number }> {
-  const start = performance.now();
-  const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'users', 'import', file], {
-    env: { ...process.env, LOG_LEVEL: 'warn', ...env },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  let peak = 0;
-  const watch = setInterval(() => {
-    if (child.pid) peak = Math.max(peak, peakOf(child.pid));
-  }, 100);
-  const code = await new Promise<number | null>((done) => child.once('exit', done));
-  clearInterval(watch);
-  if (code !== 0) throw new Error(`The import ended with ${code}.`);
-  return { peak, seconds: (performance.now() - start) / 1000 };
-}
-
 const PAGE = `query ($after: String) { everyone(first: 1000, after: $after) { nodes { externalId } pageInfo { hasNextPage endCursor } } }`;
 
 async function pageThrough(server: ServerProcess): Promise<number> {
@@ -142,15 +124,6 @@ async function pageThrough(server: ServerProcess): Promise<number> {
   } while (after !== null);
   client.close();
   return (performance.now() - start) / 1000;
-}
-
-/** The most resident memory a process has had, bytes; 0 once it has ended. */
-function peakOf(pid: number): number {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
 }
 
 function mb(bytes: number): string {

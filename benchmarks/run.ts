@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createMuster } from '../src/app.ts';
 import { openEmbedded, openServer } from '../src/db/client.ts';
+import { FILES_HEAD, measureFiles } from './files.ts';
 import { measureJoining, measureMerges } from './identities.ts';
 import { INGEST_HEAD, ingestRows, measureIngest } from './ingest.ts';
 import { measureMemory } from './memory.ts';
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '400' },
     rounds: { type: 'string', default: '40' },
     only: { type: 'string', default: 'counts,pages,membership,ingest,identities,pglite' },
+    'file-identifiers': { type: 'string', default: '5000000' },
     'file-mb': { type: 'string', default: '1024' },
     'paged-users': { type: 'string', default: '5000000' },
     help: { type: 'boolean', default: false },
@@ -41,7 +43,8 @@ const HELP = `npm run bench -- [options]
   --pglite-users N   users on PGlite (100000)
   --requests N       requests of 1,000 identifiers a phase (400)
   --rounds N         times each question is asked (40)
-  --only LIST        counts,pages,membership,ingest,identities,pglite; memory is run only when named
+  --only LIST        counts,pages,membership,ingest,identities,pglite; files and memory are run only when named
+  --file-identifiers N  identifiers of the file imported into a cohort, for files (5000000)
   --file-mb N        size of the imported file, for memory (1024)
   --paged-users N    size of the paged segment, for memory (5000000)
   MUSTER_BENCH_DATABASE_URL names an empty PostgreSQL database to use instead of one of its own.
@@ -57,7 +60,8 @@ else await main();
 
 async function main(): Promise<void> {
   print(`Machine: ${machine()}. Client, server and database share it. Medians unless it says otherwise.`);
-  if (['counts', 'pages', 'membership', 'ingest', 'identities'].some((part) => wants.has(part))) await onPostgres();
+  if (['counts', 'pages', 'membership', 'ingest', 'identities', 'files'].some((part) => wants.has(part)))
+    await onPostgres();
   if (wants.has('pglite')) await onPglite();
   if (wants.has('memory'))
     await measureMemory(print, {
@@ -89,6 +93,10 @@ async function onPostgres(): Promise<void> {
       );
     }
     if (wants.has('ingest')) await ingestOn(server.url);
+    if (wants.has('files')) {
+      const sizes = { users, identifiers: Number(values['file-identifiers']) };
+      print(`\n${table(FILES_HEAD, await measureFiles(server.url, raw.db, sizes))}`);
+    }
     if (wants.has('identities')) {
       print(`\n${table(['100,000 people, 1,000 a call', 'users/s'], await measureJoining(muster, raw.db, 100_000))}`);
       print(`\n${table(['merge', 'ms', 'p95'], await measureMerges(muster, raw.db, 1_000, 60))}`);
