@@ -34,7 +34,6 @@ builder.node(BatchRef, {
     cohort: t.field({
       type: CohortRef,
       nullable: true,
-      grantScopes: [WRITTEN],
       description: 'The cohort it is of.',
       resolve: (batch, _, { loaders }) => loaders.cohort.load(batch.cohortId),
     }),
