@@ -16,6 +16,8 @@ export interface IngestFigures {
   readonly idsPerSecond: number;
   readonly p50: number;
   readonly p99: number;
+  readonly longest: number;
+  readonly seconds: number;
   readonly serverCpuMicros: number;
   readonly correct: boolean;
 }
@@ -48,9 +50,62 @@ export async function measureIngest(
   return out;
 }
 
+/** The first sync of a cohort of a million, four at a time, as the list form sends it, and its size right after the last answer. */
+export async function measureFirstSync(server: ServerProcess, members: number): Promise<string> {
+  const api = connect(server.url, 1, { authorization: `Bearer ${server.apiKey}` });
+  const secret = await importKey(api);
+  const cohort = `whole-${Date.now()}`;
+  const bodies = Array.from({ length: Math.ceil(members / IDS_PER_REQUEST) }, (_, r) => {
+    const ids = Array.from({ length: IDS_PER_REQUEST }, (_, i) => externalIdOf(r * IDS_PER_REQUEST + i + 1));
+    return body(secret, cohort, [{ ids, remove: false }]);
+  });
+  const { seconds } = await drive(server, bodies, 4);
+  const started = performance.now();
+  const size = await sizeOf(api, cohort);
+  const asked = performance.now() - started;
+  api.close();
+  if (size !== members) throw new Error(`The cohort has ${size} members instead of ${members}.`);
+  return `First sync of ${thousands(members)} members, ${thousands(bodies.length)} requests, 4 at a time: ${seconds.toFixed(1)} s; its size ${asked.toFixed(0)} ms after the last answer: ${thousands(size)}.`;
+}
+
+/** Amplitude's cohort webhook: 1,000 users a message, with a message id and a time, eight at a time. */
+export async function measureWebhook(
+  server: ServerProcess,
+  options: { readonly users: number; readonly requests: number },
+): Promise<IngestFigures[]> {
+  const api = connect(server.url, 1, { authorization: `Bearer ${server.apiKey}` });
+  const secret = await importKey(api);
+  const cohort = `webhook-${Date.now()}`;
+  const random = seeded(7);
+  const members = new Set<number>();
+  const now = Math.floor(Date.now() / 1000);
+  const bodies = Array.from({ length: options.requests }, (_, r) => {
+    const users = Array.from({ length: IDS_PER_REQUEST }, () => 1 + Math.floor(random() * options.users));
+    for (const user of users) members.add(user);
+    return JSON.stringify({
+      cohort_name: cohort,
+      cohort_id: cohort,
+      in_cohort: true,
+      computed_time: String(now + Math.floor(r / 100)),
+      message_id: `${cohort}::enter::${r}`,
+      users: users.map((user) => ({ user_id: externalIdOf(user) })),
+    });
+  });
+  const send = { path: '/partners/amplitude/webhook', headers: { authorization: `Bearer ${secret}` }, status: 200 };
+  const run = async (name: string) => {
+    const figures = await drive(server, bodies, 8, send);
+    return { name, ...figures, correct: (await sizeOf(api, cohort)) === members.size };
+  };
+  const out = [await run('messages, 1,000 users each'), await run('the same messages again')];
+  api.close();
+  return out;
+}
+
+const BRAZE = { path: '/partners/amplitude/cohorts/users', headers: {}, status: 201 };
+
 /** Sends every body, over so many connections at once; each connection sends its next when it has its answer. */
-async function drive(server: ServerProcess, bodies: readonly string[], connections: number) {
-  const client = connect(server.url, connections);
+async function drive(server: ServerProcess, bodies: readonly string[], connections: number, send = BRAZE) {
+  const client = connect(server.url, connections, send.headers);
   const latencies: number[] = [];
   const cpu = server.cpuSeconds();
   const start = performance.now();
@@ -58,9 +113,9 @@ async function drive(server: ServerProcess, bodies: readonly string[], connectio
   const worker = async () => {
     for (let i = next++; i < bodies.length; i = next++) {
       const sent = performance.now();
-      const { status, body } = await client.post('/partners/amplitude/cohorts/users', bodies[i] ?? '');
+      const { status, body } = await client.post(send.path, bodies[i] ?? '');
       latencies.push(performance.now() - sent);
-      if (status !== 201) throw new Error(`A request was answered ${status}: ${body}`);
+      if (status !== send.status) throw new Error(`A request was answered ${status}: ${body}`);
     }
   };
   await Promise.all(Array.from({ length: connections }, worker));
@@ -71,6 +126,8 @@ async function drive(server: ServerProcess, bodies: readonly string[], connectio
     idsPerSecond: ids / seconds,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
+    longest: Math.max(...latencies),
+    seconds,
     serverCpuMicros: ((server.cpuSeconds() - cpu) * 1e6) / ids,
   };
 }
@@ -159,6 +216,7 @@ export const INGEST_HEAD = [
   'identifiers/s',
   'p50 ms',
   'p99 ms',
+  'longest ms',
   'server CPU µs/id',
   'counts right',
 ];
@@ -169,6 +227,7 @@ export function ingestRows(figures: readonly IngestFigures[]): string[][] {
     thousands(f.idsPerSecond),
     f.p50.toFixed(0),
     f.p99.toFixed(0),
+    f.longest.toFixed(0),
     f.serverCpuMicros.toFixed(1),
     f.correct ? 'yes' : 'NO',
   ]);

@@ -6,8 +6,9 @@ import { createMuster } from '../src/app.ts';
 import { openEmbedded, openServer } from '../src/db/client.ts';
 import { FILES_HEAD, measureFiles } from './files.ts';
 import { measureJoining, measureMerges } from './identities.ts';
-import { INGEST_HEAD, ingestRows, measureIngest } from './ingest.ts';
+import { INGEST_HEAD, ingestRows, measureFirstSync, measureIngest, measureWebhook } from './ingest.ts';
 import { measureMemory } from './memory.ts';
+import { measureProfile, PROFILE_HEAD } from './profile.ts';
 import {
   COUNT_HEAD,
   MEMBERSHIP_HEAD,
@@ -30,7 +31,7 @@ const { values } = parseArgs({
     'pglite-users': { type: 'string', default: '100000' },
     requests: { type: 'string', default: '400' },
     rounds: { type: 'string', default: '40' },
-    only: { type: 'string', default: 'counts,pages,membership,ingest,identities,pglite' },
+    only: { type: 'string', default: 'counts,pages,membership,ingest,profile,identities,pglite' },
     'file-identifiers': { type: 'string', default: '5000000' },
     'file-mb': { type: 'string', default: '1024' },
     'paged-users': { type: 'string', default: '5000000' },
@@ -43,7 +44,7 @@ const HELP = `npm run bench -- [options]
   --pglite-users N   users on PGlite (100000)
   --requests N       requests of 1,000 identifiers a phase (400)
   --rounds N         times each question is asked (40)
-  --only LIST        counts,pages,membership,ingest,identities,pglite; files and memory are run only when named
+  --only LIST        counts,pages,membership,ingest,profile,identities,pglite; files and memory are run only when named
   --file-identifiers N  identifiers of the file imported into a cohort, for files (5000000)
   --file-mb N        size of the imported file, for memory (1024)
   --paged-users N    size of the paged segment, for memory (5000000)
@@ -93,6 +94,10 @@ async function onPostgres(): Promise<void> {
       );
     }
     if (wants.has('ingest')) await ingestOn(server.url);
+    if (wants.has('profile'))
+      print(
+        `\nOne request of 1,000 identifiers, alone:\n\n${table(PROFILE_HEAD, await measureProfile(muster, raw.db, users))}`,
+      );
     if (wants.has('files')) {
       const sizes = { users, identifiers: Number(values['file-identifiers']) };
       print(`\n${table(FILES_HEAD, await measureFiles(server.url, raw.db, sizes))}`);
@@ -115,6 +120,9 @@ async function ingestOn(databaseUrl: string): Promise<void> {
       const figures = await measureIngest(server, databaseUrl, { users, requests, connections });
       print(`\n${connections} connections on one cohort:\n\n${table(INGEST_HEAD, ingestRows(figures))}`);
     }
+    print(`\n${await measureFirstSync(server, Math.min(users, 1_000_000))}`);
+    const webhook = await measureWebhook(server, { users, requests });
+    print(`\nCohort webhook, 8 connections on one cohort:\n\n${table(INGEST_HEAD, ingestRows(webhook))}`);
     print(`\nServer memory after it: ${Math.round(server.rss() / 2 ** 20)} MB.`);
   } finally {
     await server.stop();
