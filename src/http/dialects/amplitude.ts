@@ -10,6 +10,7 @@ export function amplitudeDialect(name: string, statusOf: Dialect['statusOf']): D
   return {
     name,
     maxBodyBytes: AMPLITUDE_MAX_BYTES,
+    isKeyOutside: true,
     statusOf,
     refusal: ({ code, message, path }: HttpError) => ({ message, code, path }),
   };

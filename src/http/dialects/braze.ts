@@ -11,6 +11,7 @@ const BRAZE: Dialect = {
   name: 'braze',
   /** Room for 1,000 aliases of the longest kind. */
   maxBodyBytes: 4 * 1024 * 1024,
+  isKeyOutside: false,
   statusOf: ({ code }: DomainError) => BRAZE_STATUS[code],
   refusal: ({ code, path, message: said }: HttpError) => {
     const message = path === null ? (BRAZE_TEXT[code] ?? said) : said;

@@ -12,6 +12,7 @@ const MIXPANEL: Dialect = {
   name: 'mixpanel',
   /** Room for 10,000 members with properties of some 1,600 bytes. */
   maxBodyBytes: 16 * 1024 * 1024,
+  isKeyOutside: true,
   statusOf: ({ code }) => (code === 'FORBIDDEN' ? 401 : undefined),
   /** Mixpanel shows the message to whoever set up the sync. The action must be the one it sent. */
   refusal: async ({ status, message, path }, { readText }) => ({

@@ -21,6 +21,8 @@ export interface Dialect {
   /** As the ledger, the log and the metrics call it. */
   readonly name: string;
   readonly maxBodyBytes: number;
+  /** The key travels in a header or in the address, not in the body. */
+  readonly isKeyOutside: boolean;
   /** The statuses that this form gives to some codes. */
   readonly statusOf: (error: DomainError) => number | undefined;
   /** What it says of a failure. */
@@ -101,8 +103,11 @@ export function receive(
           durationMs: performance.now() - startedAt,
         });
       const answer = await dialect.refusal(error, inbound);
+      const headers = { ...error.headers };
       // Without this a client that is still sending sees a broken socket instead of the answer.
-      const headers = isRead ? error.headers : { ...error.headers, connection: 'close' };
+      if (!isRead) headers.connection = 'close';
+      // Some clients name themselves only when they are asked to.
+      if (error.status === 401 && dialect.isKeyOutside) headers['www-authenticate'] = 'Basic realm="muster"';
       return c.json(answer, error.status as 400, headers);
     }
   };
