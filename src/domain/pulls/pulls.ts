@@ -104,19 +104,20 @@ export async function newestPullsOfCohorts(
   if (cohorts.length === 0) return [];
   const partners = textArray(cohorts.map((cohort) => cohort.partner));
   const ids = textArray(cohorts.map((cohort) => cohort.partnerCohortId));
-  const newest = sql`select p.id from unnest(${partners}, ${ids}) as c(partner, partner_cohort_id)
+  const newest = sql`(select p.id from unnest(${partners}, ${ids}) as c(partner, partner_cohort_id)
     cross join lateral (select q.id from pulls q
       where q.workspace_id = ${ctx.workspaceId}::int and q.partner = c.partner and q.partner_cohort_id = c.partner_cohort_id
-      order by q.asked_at desc, q.id desc limit ${limit}::int) p`;
+      order by q.asked_at desc, q.id desc limit ${limit}::int) p)`;
   const rows = await ctx.db
     .select(pullColumns)
     .from(pulls)
     .where(and(eq(pulls.workspaceId, ctx.workspaceId), inArray(pulls.id, newest)))
     .orderBy(desc(pulls.askedAt), desc(pulls.id));
-  const found = rows.map(toPull);
-  return cohorts.map((cohort) =>
-    found.filter((pull) => pull.partner === cohort.partner && pull.partnerCohortId === cohort.partnerCohortId),
-  );
+  const nameOf = (cohort: { readonly partner: string; readonly partnerCohortId: string }) =>
+    JSON.stringify([cohort.partner, cohort.partnerCohortId]);
+  const found = new Map<string, Pull[]>(cohorts.map((cohort) => [nameOf(cohort), []]));
+  for (const row of rows) found.get(nameOf(row))?.push(toPull(row));
+  return cohorts.map((cohort) => found.get(nameOf(cohort)) ?? []);
 }
 
 /** How often a partner was asked for a cohort since the beginning of this UTC month. */
