@@ -6,6 +6,7 @@ import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { lockFolder } from './folder-lock.ts';
+import { gatePool } from './pool-gate.ts';
 
 /** Any Drizzle database on PostgreSQL: postgres.js, PGlite, a transaction of either, or the host's own. */
 export type Db = PgDatabase<PgQueryResultHKT, Record<string, never>>;
@@ -24,28 +25,41 @@ export interface ServerOptions {
   readonly url: string;
   /** Connections in the pool. Default 10. */
   readonly poolSize?: number | undefined;
+  /** How long work waits for a connection of the pool before it is refused, in milliseconds. Default 10,000. */
+  readonly poolWaitMs?: number | undefined;
   readonly logger?: Logger | undefined;
 }
 
 const CONNECT_TIMEOUT_SECONDS = 10;
+const POOL_WAIT_MS = 10_000;
+
+/**
+ * What the server ends by itself: a statement that runs this long, and a transaction that does nothing this long, whose locks would stand
+ * in everybody's way while its owner is frozen or cut off. Parameters of the URL go first.
+ */
+const SESSION = { statement_timeout: '60s', idle_in_transaction_session_timeout: '60s' };
 
 /** Opens PostgreSQL 14 or later through postgres.js. Nothing is sent until the first statement. */
 export function openServer(options: ServerOptions): OpenDatabase {
-  const connect = (max: number) =>
+  const connect = (max: number, session: object) =>
     postgres(options.url, {
       max,
       connect_timeout: CONNECT_TIMEOUT_SECONDS,
+      // Left to itself it would not try again for up to twenty seconds, while requests wait.
+      backoff: (attempt: number) => Math.min(3 ** attempt / 100, 1),
       onnotice: () => {},
-      connection: { application_name: 'muster', TimeZone: 'UTC' },
+      connection: { application_name: 'muster', TimeZone: 'UTC', ...session },
     });
   const wrap = (client: postgres.Sql): Db =>
     drizzlePostgres(client, options.logger ? { logger: options.logger } : {}) as unknown as Db;
-  const pool = connect(options.poolSize ?? 10);
+  const size = options.poolSize ?? 10;
+  const pool = connect(size, SESSION);
   return {
-    db: wrap(pool),
+    db: wrap(gatePool(pool, size, options.poolWaitMs ?? POOL_WAIT_MS)),
     kind: 'server',
     dedicated: async () => {
-      const client = connect(1);
+      // A migration may take its time.
+      const client = connect(1, {});
       return { db: wrap(client), close: () => client.end({ timeout: 5 }) };
     },
     close: () => pool.end({ timeout: 5 }),

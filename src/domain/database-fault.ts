@@ -11,6 +11,7 @@ const CONNECTION_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
+  'POOL_BUSY',
 ]);
 
 /** The expected failure behind an error of the database; null when it is a surprise. */
@@ -20,12 +21,18 @@ export function databaseFault(error: unknown): DomainError | null {
   if (code === '22021' || code === '22P05')
     return fail('INVALID_INPUT', 'Text must be well-formed Unicode without NUL.', { cause: error });
   if (code === '55P03') return lockedError(error) as DomainError;
-  // 57P: the server is shutting down or starting; 53: out of connections or space.
-  if (code?.startsWith('57P') || code?.startsWith('53') || isConnectionError(error))
-    return fail('UNAVAILABLE', 'The database cannot be reached now. Nothing was applied: try again.', {
+  if (code === '57014')
+    return fail('UNAVAILABLE', 'The database took too long and gave up. Nothing was applied: try again later.', {
       cause: error,
-      retryAfterSeconds: 2,
+      retryAfterSeconds: 5,
     });
+  // 57P: the server is shutting down or starting; 53: out of connections or space; 25P03: we were silent for too long.
+  if (code?.startsWith('57P') || code?.startsWith('53') || code === '25P03' || isConnectionError(error))
+    return fail(
+      'UNAVAILABLE',
+      'The database cannot be reached now: try again. Nothing was applied, unless the connection broke during the commit.',
+      { cause: error, retryAfterSeconds: 2 },
+    );
   return null;
 }
 

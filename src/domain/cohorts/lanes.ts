@@ -1,11 +1,13 @@
 import { lockedError } from '../context.ts';
-import { DomainError } from '../errors.ts';
+import { databaseFault } from '../database-fault.ts';
+import { BusyError, DomainError } from '../errors.ts';
 
 interface Waiting<In, Out> {
   readonly item: In;
-  readonly since: number;
   readonly resolve: (out: Out) => void;
   readonly reject: (error: unknown) => void;
+  /** Ends the wait. */
+  patience?: NodeJS.Timeout;
 }
 
 /** The most requests one transaction commits together. */
@@ -28,9 +30,9 @@ export class Lanes<In, Out> {
 
   submit(lane: string, item: In): Promise<Out> {
     return new Promise((resolve, reject) => {
-      const entry = { item, since: performance.now(), resolve, reject };
+      const entry: Waiting<In, Out> = { item, resolve, reject };
       const queue = this.#waiting.get(lane);
-      if (queue) queue.push(entry);
+      if (queue) this.#wait(queue, entry);
       else {
         this.#waiting.set(lane, []);
         void this.#drain(lane, [entry]);
@@ -38,24 +40,30 @@ export class Lanes<In, Out> {
     });
   }
 
+  #wait(queue: Waiting<In, Out>[], entry: Waiting<In, Out>): void {
+    queue.push(entry);
+    entry.patience = setTimeout(() => {
+      queue.splice(queue.indexOf(entry), 1);
+      entry.reject(lockedError());
+    }, this.#patienceMs);
+  }
+
   async #drain(lane: string, first: Waiting<In, Out>[]): Promise<void> {
     for (let group = first; group.length > 0; group = this.#waiting.get(lane)?.splice(0, GROUP_MAX) ?? []) {
-      const late = performance.now() - this.#patienceMs;
-      for (const entry of group) if (entry.since < late) entry.reject(lockedError());
-      await this.#run(group.filter((entry) => entry.since >= late));
+      for (const entry of group) clearTimeout(entry.patience);
+      await this.#run(group);
     }
     this.#waiting.delete(lane);
   }
 
   async #run(group: readonly Waiting<In, Out>[]): Promise<void> {
-    if (group.length === 0) return;
     try {
       const results = await this.#work(group.map((entry) => entry.item));
       group.forEach((entry, i) => {
         entry.resolve(results[i] as Out);
       });
     } catch (error) {
-      if (group.length === 1 || error instanceof DomainError) {
+      if (group.length === 1 || meetsAll(error)) {
         for (const entry of group) entry.reject(error);
         return;
       }
@@ -63,4 +71,9 @@ export class Lanes<In, Out> {
       for (const entry of group) await this.#run([entry]);
     }
   }
+}
+
+/** What each of a group would meet by itself too: an expected failure, or a database that is away. */
+function meetsAll(error: unknown): boolean {
+  return error instanceof DomainError || databaseFault(error) instanceof BusyError;
 }

@@ -84,6 +84,22 @@ describe('a lane', () => {
     expect(groups).toEqual([[1], [2, 3]]);
   });
 
+  test('tells all of a group at once that the database is away', async () => {
+    const away = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+    const { lanes, groups, finish } = observed(() => away);
+    const settled = Promise.allSettled([1, 2, 3].map((item) => lanes.submit('a', item)));
+    await finish();
+    expect((await settled).map((result) => result.status === 'rejected' && result.reason)).toEqual([away, away, away]);
+    expect(groups).toEqual([[1], [2, 3]]);
+  });
+
+  test('lets nobody wait beyond its patience behind work that never ends', async () => {
+    const { lanes, groups } = observed(named, 1);
+    void lanes.submit('a', 1);
+    await expect(lanes.submit('a', 2)).rejects.toMatchObject({ code: 'LOCKED', retryAfterSeconds: 1 });
+    expect(groups).toEqual([[1]]);
+  });
+
   test('sends away as LOCKED whoever has waited longer than its patience, undone', async () => {
     // With no patience at all, whoever has to wait has waited too long.
     const { lanes, groups, finish } = observed(named, Number.MIN_VALUE);
