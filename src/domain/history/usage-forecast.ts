@@ -133,18 +133,21 @@ const plural = (n: number, one: string, many: string) => `${count(n)} ${n === 1 
 
 function explain(known: Known, firstDay: Day | null, cut: Stretch['cut']): string {
   if (firstDay === null) return 'No sender has sent this cohort yet.';
-  return [...(known.observedDays === 0 ? ['No whole day can be told.'] : tell(known)), ...leftOut(cut)].join(' ');
+  const told = known.observedDays === 0 ? ['No whole day can be told.'] : [tell(known), tellMonth(known, firstDay)];
+  return [...told, ...leftOut(cut)].join(' ');
 }
 
-function tell({ from, to, batches, dataPoints, perCadence, completeDays }: Known): string[] {
+function tell({ from, to, batches, dataPoints, perCadence }: Known): string {
   const [, daily, hourly, realTime] = perCadence.map((one) => count(one.dataPoints));
   const wrote = `${plural(batches, 'batch', 'batches')} wrote ${plural(dataPoints, 'data point', 'data points')}`;
-  return [
-    `From ${from} to ${to} ${wrote}; only what differs would have been ${daily} daily, ${hourly} hourly and ${realTime} each minute.`,
-    completeDays === 0
-      ? 'What a month costs cannot be told before a day is over that is not the one of the first list.'
-      : `A month is ${DAYS_A_MONTH} days like the ${completeDays} that are over, the one of the first list left out.`,
-  ];
+  return `From ${from} to ${to} ${wrote}; only what differs would have been ${daily} daily, ${hourly} hourly and ${realTime} each minute.`;
+}
+
+function tellMonth({ from, completeDays }: Known, firstDay: Day): string {
+  if (completeDays === 0)
+    return 'What a month costs cannot be told before a day is over that is not the one of the first list.';
+  const days = completeDays === 1 ? 'the one that is over' : `the ${completeDays} that are over`;
+  return `A month is ${DAYS_A_MONTH} days like ${days}${firstDay >= from ? ', the day of the first list left out' : ''}.`;
 }
 
 function leftOut(cut: Stretch['cut']): string[] {
