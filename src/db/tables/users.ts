@@ -28,6 +28,18 @@ export const users = pgTable(
   (t) => [primaryKey({ columns: [t.workspaceId, t.id] })],
 );
 
+/** When the users of a block of 8,192 numbers were made, so that a question about time looks at the blocks at its edge only. */
+export const userBlocks = pgTable(
+  'user_blocks',
+  {
+    workspaceId: integer('workspace_id').notNull(),
+    block: integer('block').notNull(),
+    firstCreatedAt: instant('first_created_at').notNull(),
+    lastCreatedAt: instant('last_created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspaceId, t.block] })],
+);
+
 /**
  * One way to name a user. A row without a user is an identity that a cohort named and nobody has yet:
  * the primary key makes an import and the creation of that very user wait for each other.
