@@ -10,6 +10,7 @@ export interface Config {
   readonly partnerApiKeys: Readonly<Record<string, readonly string[]>>;
   /** How to pull cohorts of the first workspace. */
   readonly amplitude: AmplitudeConfig | undefined;
+  readonly metrics: boolean;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 }
 
@@ -76,6 +77,7 @@ const environment = z.object({
     .optional(),
   MUSTER_AMPLITUDE_MONTHLY_CAP: z.coerce.number({ error: 'must be a number' }).int().min(1).optional(),
   MUSTER_AMPLITUDE_SYNC_TARGET: z.string().optional(),
+  MUSTER_METRICS: z.enum(['on', 'off']).default('on'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -103,6 +105,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     apiKey: data.MUSTER_API_KEY,
     partnerApiKeys: data.MUSTER_PARTNER_API_KEYS ?? {},
     amplitude: readAmplitude(data),
+    metrics: data.MUSTER_METRICS === 'on',
     logLevel: data.LOG_LEVEL,
   };
 }

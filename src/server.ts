@@ -1,13 +1,16 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { serve } from '@hono/node-server';
 import type { Muster } from './app.ts';
 
 /** A server that listens. */
 export interface RunningServer {
   readonly url: string;
-  /** Refuses new connections, finishes the requests under way for at most `graceMs`, then closes the rest and the database. */
+  /**
+   * Refuses new connections, finishes the requests under way for at most `graceMs`, cuts the rest, then closes Muster, which finishes
+   * what it has acknowledged or leaves it to the next start.
+   */
   readonly stop: () => Promise<void>;
 }
 
@@ -17,13 +20,21 @@ export class ListenError extends Error {
 }
 
 const GRACE_MS = 10_000;
+/** For sending one request. Its bytes take room from others' for so long. */
+const REQUEST_TIMEOUT_MS = 60_000;
 
 /** Listens on a port (0: any free one). Errors: `ListenError`. The server owns the Muster it is given: stopping closes it. */
 export async function listen(
   muster: Muster,
   options: { readonly port: number; readonly host: string; readonly graceMs?: number },
 ): Promise<RunningServer> {
-  const server = serve({ fetch: muster.fetch, port: options.port, hostname: options.host }) as Server;
+  const server = serve({
+    fetch: muster.fetch,
+    port: options.port,
+    hostname: options.host,
+    serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS },
+  }) as Server;
+  const stopServing = makeStoppable(server);
   // `once` rejects when the server emits an error instead.
   await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
     throw explain(error, options);
@@ -31,18 +42,38 @@ export async function listen(
   const { port } = server.address() as AddressInfo;
   let stopping: Promise<void> | undefined;
   const stop = () => {
-    stopping ??= stopServer(server, options.graceMs ?? GRACE_MS).then(() => muster.close());
+    stopping ??= stopServing(options.graceMs ?? GRACE_MS).then(() => muster.close());
     return stopping;
   };
   return { url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`, stop };
 }
 
-async function stopServer(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((done) => server.close(() => done()));
-  server.closeIdleConnections();
-  const impatience = setTimeout(() => server.closeAllConnections(), graceMs);
-  await closed;
-  clearTimeout(impatience);
+/** Answers what stops the server: each connection is closed with the answer it waits for, and at once where it waits for none. */
+function makeStoppable(server: Server): (graceMs: number) => Promise<void> {
+  const answering = new Set<ServerResponse>();
+  const sockets = new Set<Socket>();
+  let isStopping = false;
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.prependListener('request', (_: IncomingMessage, response: ServerResponse) => {
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
+    // Sent in the moment of stopping, it is answered too, but it is the last on its connection.
+    if (isStopping) response.shouldKeepAlive = false;
+  });
+  return async (graceMs) => {
+    isStopping = true;
+    const closed = new Promise<void>((done) => server.close(() => done()));
+    for (const response of answering) response.shouldKeepAlive = false;
+    server.closeIdleConnections();
+    // To Node, a connection on which nothing was ever sent is not idle.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    const impatience = setTimeout(() => server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(impatience);
+  };
 }
 
 function explain(error: NodeJS.ErrnoException, { port, host }: { port: number; host: string }): Error {

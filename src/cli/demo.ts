@@ -22,6 +22,7 @@ export const DEMO_USERS = 100_000;
 const UPSERT_USERS = 2_500;
 /** How many ports after the first one are tried. */
 const PORTS = 20;
+const log = pino({ level: 'warn' }, pino.destination(2));
 
 /**
  * The showcase: users and cohorts made up from a seed, pushed through the server's own HTTP, and the segment of the product's story saved
@@ -45,7 +46,7 @@ export async function runDemo(options: { readonly users: number }): Promise<void
   let server: RunningServer | undefined;
   try {
     server = await listenSomewhere(muster, config);
-    stopOnSignal(server);
+    stopOnSignal(server, log);
     const target = await makeKeys(server.url, domain);
     done('Server', `${server.url}, up in ${formatDuration(performance.now() - startedAt)}`);
     await loadUsers(domain, options.users);
@@ -63,7 +64,7 @@ function shortPath(path: string): string {
 }
 
 async function openDemo(config: Config, folder: string): Promise<{ muster: Muster; domain: Domain }> {
-  const common = { graphiql: true, log: pino({ level: 'warn' }, pino.destination(2)) };
+  const common = { graphiql: true, log };
   if (!config.databaseUrl) {
     await emptyDemoFolder(folder);
     const muster = await createMuster({ ...common, database: { folder } });

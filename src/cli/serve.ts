@@ -20,13 +20,14 @@ export async function serve(options: ServeOptions): Promise<void> {
     partnerApiKeys: config.partnerApiKeys,
     amplitude: config.amplitude,
     graphiql: options.dev ?? false,
+    metrics: config.metrics,
     log,
     ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),
   });
   try {
     // A key that nobody could use would be lost if the port were taken, so the port comes first.
     const server = await listen(muster, config);
-    stopOnSignal(server);
+    stopOnSignal(server, log);
     process.stdout.write(await welcome(muster, server, config, options));
   } catch (error) {
     await muster.close();

@@ -68,6 +68,10 @@ describe('expected failures', () => {
       NOT_ACTIVE: 409,
       UNAUTHENTICATED: 401,
       FORBIDDEN: 403,
+      NOT_RETAINED: 404,
+      STALE: 409,
+      OVERLOADED: 429,
+      BUDGET_EXCEEDED: 429,
       LOCKED: 503,
       UNAVAILABLE: 503,
     });
