@@ -36,9 +36,12 @@ const NEEDS: Readonly<Record<string, Scope>> = {
   generateDataImportKey: 'keys:manage',
   invalidateDataImportKey: 'keys:manage',
   rotateDataImportKey: 'keys:manage',
+  usage: 'cohorts:read',
   upsertUsers: 'users:write',
   applyCohortChanges: 'cohorts:write',
   updateCohort: 'cohorts:write',
+  undoBatch: 'cohorts:write',
+  replayBatch: 'cohorts:write',
   createSegment: 'segments:write',
   updateSegment: 'segments:write',
   archiveSegment: 'segments:write',
@@ -47,13 +50,14 @@ const NEEDS: Readonly<Record<string, Scope>> = {
 /** Answer anybody who has a key: nothing below them does. */
 const OPEN = ['node', 'nodes', 'partner', 'workspace'];
 
+const SMALLEST: Readonly<Record<string, string>> = { Int: '1', Float: '1', Boolean: 'true', Date: '"2026-02-28"' };
+
 /** The smallest value that fits an input. */
 function smallest(type: GraphQLInputType): string {
   if (isNonNullType(type)) return smallest(type.ofType);
   if (isListType(type)) return '[]';
   if (isEnumType(type)) return type.getValues()[0]?.name ?? '';
-  if (!isInputObjectType(type))
-    return ({ Int: '1', Float: '1', Boolean: 'true' } as Record<string, string>)[type.name] ?? '"x"';
+  if (!isInputObjectType(type)) return SMALLEST[type.name] ?? '"x"';
   const fields = Object.values(type.getFields());
   const given = type.isOneOf ? fields.slice(0, 1) : fields.filter(isRequiredInputField);
   return `{ ${given.map((field) => `${field.name}: ${smallest(field.type)}`).join(', ')} }`;
@@ -129,6 +133,22 @@ describe('scopes', () => {
       ['cohorts:read'],
       '{ cohort(by: { name: "amp" }) { segments { totalCount } } }',
     ],
+    ['Workspace.budget', 'cohorts:read', [], '{ workspace { budget { used } } }'],
+    ['Workspace.batches', 'cohorts:read', [], '{ workspace { batches { totalCount } } }'],
+    ['Partner.batches', 'cohorts:read', [], '{ partner(name: "amplitude") { batches { totalCount } } }'],
+    [
+      'Batch.addedUsers',
+      'users:read',
+      ['cohorts:read'],
+      '{ workspace { batches { nodes { addedUsers { totalCount } } } } }',
+    ],
+    [
+      'Batch.removedUsers',
+      'users:read',
+      ['cohorts:read'],
+      '{ workspace { batches { nodes { removedUsers { totalCount } } } } }',
+    ],
+    ['Cohort.members', 'users:read', ['cohorts:read'], '{ cohort(by: { name: "amp" }) { members { totalCount } } }'],
     ['User.cohorts', 'cohorts:read', ['users:read'], '{ user(by: { externalId: "ada" }) { cohorts { totalCount } } }'],
     ['User.segments', 'segments:read', ['users:read'], '{ user(by: { externalId: "ada" }) { segments { name } } }'],
     ['Segment.users', 'users:read', ['segments:read'], '{ segment(by: { name: "S" }) { users { totalCount } } }'],
