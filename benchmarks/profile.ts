@@ -91,6 +91,7 @@ function contextOf(db: Db): Ctx {
     now: () => new Date(),
     log: quiet,
     observer: { ingested: () => {} },
+    actor: { kind: 'library', id: null, name: null },
     workspaceId: 1,
   };
 }

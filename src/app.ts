@@ -4,7 +4,7 @@ import { type OpenDatabase, openEmbedded, openServer, useHostDatabase } from './
 import { isMigrated, migrate } from './db/migrate.ts';
 import { upkeep } from './db/upkeep.ts';
 import { roomOf } from './domain/cohorts/room.ts';
-import type { Log } from './domain/context.ts';
+import type { Actor, Log } from './domain/context.ts';
 import { createDomains, type Domain, type Domains } from './domain/index.ts';
 import { measureBacklog } from './domain/jobs/backlog.ts';
 import { SCOPES, type Scope } from './domain/keys/scopes.ts';
@@ -67,8 +67,8 @@ export interface Muster {
   /** Answers `/graphql`, `/partners/...`, `/users/...`, `/health`, `/ready` and `/metrics`. */
   readonly fetch: (request: Request) => Promise<Response>;
   readonly schema: GraphQLSchema;
-  /** The verbs of the product for a workspace, the default one if none is named. */
-  readonly domain: (workspaceId?: number) => Domain;
+  /** The verbs of the product for a workspace, the default one if none is named. `actor` is for the audit log: the library if none is named. */
+  readonly domain: (workspaceId?: number, actor?: Actor) => Domain;
   /** True when this start made the first workspace. */
   readonly isFirstStart: boolean;
   readonly close: () => Promise<void>;
@@ -130,7 +130,8 @@ async function assemble(
     isReady: () => isMigrated(database.db),
     bodyRoom,
     metrics: options.metrics === false ? null : metrics,
-    graphql: (request, viewer) => graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId))),
+    graphql: (request, viewer) =>
+      graphql(request, viewer && toGraphqlViewer(viewer, domains.in(viewer.workspaceId, viewer.actor))),
   });
   const puller = createPuller({ domains, accounts, now, log, logSurprise });
   const stopBackground = options.background === false ? async () => {} : startBackground(database, domains, puller);
@@ -143,7 +144,7 @@ async function assemble(
   return {
     fetch: async (request) => router.fetch(request),
     schema,
-    domain: (workspaceId = DEFAULT_WORKSPACE_ID) => domains.in(workspaceId),
+    domain: (workspaceId = DEFAULT_WORKSPACE_ID, actor) => domains.in(workspaceId, actor),
     isFirstStart: first !== null,
     close,
     [Symbol.asyncDispose]: close,

@@ -2,7 +2,11 @@ import { InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { createMuster, type DatabaseOption, type Muster } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
+import type { Actor } from '../domain/context.ts';
 import type { Domain } from '../domain/index.ts';
+
+/** Who a command is for, in the audit log: whoever may run it on the server's machine. */
+const COMMAND_LINE: Actor = { kind: 'command_line', id: null, name: null };
 
 /** Where the environment says the data is. */
 export function databaseOf(config: Config): DatabaseOption {
@@ -47,7 +51,7 @@ export function workspaceOption(): Option {
 /** Runs a command about one workspace. Errors: NOT_FOUND when there is no such workspace. */
 export async function withDomain(options: InWorkspace, work: (domain: Domain) => Promise<void>): Promise<void> {
   await withMuster(async (muster) => {
-    const domain = muster.domain(options.workspace);
+    const domain = muster.domain(options.workspace, COMMAND_LINE);
     await domain.workspaces.getWorkspace();
     await work(domain);
   });

@@ -28,6 +28,14 @@ export interface Observer {
   ingested(event: IngestEvent): void;
 }
 
+/** Who does something, for the audit log. */
+export interface Actor {
+  readonly kind: 'api_key' | 'configured_key' | 'host' | 'command_line' | 'library' | 'system';
+  /** The key's id; null where there is no key. */
+  readonly id: string | null;
+  readonly name: string | null;
+}
+
 /** What every operation needs: the database (or the transaction under way), the clock, the log, and whose data it is about. */
 export interface Ctx {
   readonly db: Db;
@@ -35,6 +43,8 @@ export interface Ctx {
   readonly now: () => Date;
   readonly log: Log;
   readonly observer: Observer;
+  /** Who asks: the library, unless somebody else is named. */
+  readonly actor: Actor;
   readonly workspaceId: number;
   /** Why this program cannot fetch a partner's cohorts, as a sentence that says what to do; null: it can. Left out: it fetches nothing. */
   readonly whyNoPulls?: ((workspaceId: number, partner: string) => string | null) | undefined;

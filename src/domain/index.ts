@@ -1,6 +1,6 @@
 import { bind } from './bind.ts';
 import * as cohorts from './cohorts/cohorts.ts';
-import type { Ctx } from './context.ts';
+import type { Actor, Ctx } from './context.ts';
 import * as batches from './history/batches.ts';
 import * as forecasts from './history/forecast.ts';
 import * as pastMembers from './history/members.ts';
@@ -48,18 +48,23 @@ export function bindDomain(ctx: Ctx) {
 
 export type Domain = ReturnType<typeof bindDomain>;
 
-/** The product over one database: `in(workspaceId)` gives its verbs for a workspace. */
+/** The product over one database: `in(workspaceId)` gives its verbs for a workspace, as somebody where it says who. */
 export interface Domains {
-  in(workspaceId: number): Domain;
+  in(workspaceId: number, actor?: Actor): Domain;
 }
 
-export function createDomains(home: Omit<Ctx, 'workspaceId' | 'inTransaction'>): Domains {
+const LIBRARY: Actor = { kind: 'library', id: null, name: null };
+
+export function createDomains(home: Omit<Ctx, 'workspaceId' | 'inTransaction' | 'actor'>): Domains {
   const bound = new Map<number, Domain>();
+  const bindTo = (workspaceId: number, actor: Actor) =>
+    bindDomain({ ...home, workspaceId, actor, inTransaction: false });
   return {
-    in(workspaceId) {
+    in(workspaceId, actor) {
+      if (actor) return bindTo(workspaceId, actor);
       let domain = bound.get(workspaceId);
       if (!domain) {
-        domain = bindDomain({ ...home, workspaceId, inTransaction: false });
+        domain = bindTo(workspaceId, LIBRARY);
         // A secret names its workspace, so anybody may make one up: bindings of unknown workspaces must not pile up.
         if (bound.size > 1_000) bound.clear();
         bound.set(workspaceId, domain);

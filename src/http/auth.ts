@@ -1,3 +1,4 @@
+import type { Actor } from '../domain/context.ts';
 import type { Domains } from '../domain/index.ts';
 import { SCOPES, type Scope } from '../domain/keys/scopes.ts';
 import { hashSecret, parseSecret, sameHash } from '../domain/keys/secret.ts';
@@ -7,11 +8,7 @@ export interface Viewer {
   readonly workspaceId: number;
   readonly scopes: ReadonlySet<Scope>;
   /** For the ledger and the audit log. */
-  readonly actor: {
-    readonly kind: 'api_key' | 'configured_key' | 'host';
-    readonly id: string | null;
-    readonly name: string | null;
-  };
+  readonly actor: Actor;
 }
 
 /** The workspace that exists from the first start on. */

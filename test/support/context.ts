@@ -12,6 +12,7 @@ export async function makeContext(database: { readonly db: Db }, options: { now?
     now: options.now ?? (() => new Date()),
     log: quiet,
     observer: { ingested: () => {} },
+    actor: { kind: 'library', id: null, name: null },
     workspaceId: 0,
   });
 }

@@ -54,7 +54,7 @@ export function mountBrazeUsers(app: Hono, options: BrazeUserOptions): void {
   for (const [path, scope, endpoint] of ENDPOINTS) {
     users.post(path, admit(scope, options.authenticate), limit, async (c) => {
       const body = parseJsonObject(await readText(c.req.raw));
-      const answer = await endpoint(body, options.domains.in(c.get('viewer').workspaceId));
+      const answer = await endpoint(body, options.domains.in(c.get('viewer').workspaceId, c.get('viewer').actor));
       return c.json(answer.body, answer.status);
     });
     users.all(path, (c) => c.json({ message: `${path} takes POST only.` }, 405, { allow: 'POST' }));
