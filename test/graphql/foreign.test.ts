@@ -22,7 +22,7 @@ describe.each(DATABASES)('another workspace on %s', (kind) => {
 
   /** Every question that takes a name, with the same question about nothing. */
   const questions: readonly (readonly [string, string, (names: Names) => object, object])[] = [
-    ...(['user', 'cohort', 'segment', 'importKey', 'apiKey', 'workspace'] as const).flatMap((what) => [
+    ...(['user', 'cohort', 'batch', 'segment', 'importKey', 'apiKey', 'workspace'] as const).flatMap((what) => [
       [
         `node of a ${what}`,
         'query ($id: ID!) { node(id: $id) { __typename id } }',
@@ -165,6 +165,15 @@ describe.each(DATABASES)('another workspace on %s', (kind) => {
         { c: nothing },
       ] as const,
     ]),
+    ...['undoBatch', 'replayBatch'].map(
+      (field) =>
+        [
+          field,
+          `mutation ($id: ID!) { ${field}(input: { batch: $id }) { __typename ${FAULT} } }`,
+          (n: Names) => ({ id: n.ids.batch }),
+          { id: NOTHING },
+        ] as const,
+    ),
     ...['updateSegment', 'archiveSegment', 'restoreSegment'].map(
       (field) =>
         [
@@ -231,6 +240,16 @@ const LISTS = [
   ['everyone', 'everyone(PAGE) { nodes { id } pageInfo { endCursor } }'],
   ['cohorts', 'cohorts(PAGE) { nodes { id } pageInfo { endCursor } }'],
   ['cohorts of a partner', 'it: partner(name: "amplitude") { cohorts(PAGE) { nodes { id } pageInfo { endCursor } } }'],
+  ['batches', 'workspace { batches(PAGE) { nodes { id } pageInfo { endCursor } } }'],
+  ['batches of a partner', 'it: partner(name: "amplitude") { batches(PAGE) { nodes { id } pageInfo { endCursor } } }'],
+  [
+    'batches of a cohort',
+    'cohorts(search: "cohort") { nodes { batches(PAGE) { nodes { id } pageInfo { endCursor } } } }',
+  ],
+  [
+    'syncs of a cohort',
+    'cohorts(search: "cohort") { nodes { syncs(PAGE) { nodes { number } pageInfo { endCursor } } } }',
+  ],
   ['segments', 'segments(PAGE) { nodes { id } pageInfo { endCursor } }'],
   ['import keys', 'dataImportKeys(PAGE) { nodes { id } pageInfo { endCursor } }'],
   ['API keys', 'apiKeys(PAGE) { nodes { id } pageInfo { endCursor } }'],
@@ -244,7 +263,9 @@ const LISTS = [
 ] as const;
 
 interface Names {
-  readonly ids: Readonly<Record<'user' | 'cohort' | 'segment' | 'importKey' | 'apiKey' | 'workspace', string>>;
+  readonly ids: Readonly<
+    Record<'user' | 'cohort' | 'batch' | 'segment' | 'importKey' | 'apiKey' | 'workspace', string>
+  >;
   readonly cursors: ReadonlyMap<string, string>;
 }
 
@@ -267,9 +288,12 @@ async function furnish(ws: TestWorkspace, word: string, padding: number): Promis
 async function namesOf(ws: TestWorkspace): Promise<Names> {
   const first = 'nodes { id }';
   const { data } =
-    (await ws.ask(`{ workspace { id } everyone(first: 1) { ${first} } cohorts(search: "cohort") { ${first} }
+    (await ws.ask(`{ workspace { id batches(first: 1) { ${first} } } everyone(first: 1) { ${first} } cohorts(search: "cohort") { ${first} }
     segments { ${first} } dataImportKeys { ${first} } apiKeys { ${first} } }`)) as {
-      data: { workspace: { id: string } } & Record<string, { nodes: { id: string }[] }>;
+      data: { workspace: { id: string; batches: { nodes: { id: string }[] } } } & Record<
+        string,
+        { nodes: { id: string }[] }
+      >;
     };
   const id = (field: string) => data[field]?.nodes[0]?.id ?? '';
   const cursors = new Map<string, string>();
@@ -282,6 +306,7 @@ async function namesOf(ws: TestWorkspace): Promise<Names> {
   const ids = {
     user: id('everyone'),
     cohort: id('cohorts'),
+    batch: data.workspace.batches.nodes[0]?.id ?? '',
     segment: id('segments'),
     importKey: id('dataImportKeys'),
     apiKey: id('apiKeys'),

@@ -51,13 +51,16 @@ describe.each(DATABASES)('the ledger over GraphQL on %s', (kind) => {
 
   test('a batch says what came, from whom, what became of it, and how large the cohort was', async () => {
     const { key, secret } = await ws.domain.keys.generateDataImportKey({ partner: 'amplitude', name: 'Amplitude EU' });
-    const changes = [{ user_ids: ['ada', 'bob', 'ada', 'nobody'] }, { aliases: ['stranger'], should_remove: true }];
+    const changes = [
+      { user_ids: ['ada', 'bob', 'ada', 'nobody'] },
+      { aliases: [{ alias_label: 'crm', alias_name: 'stranger' }], should_remove: true },
+    ];
     const sent = await post(app.muster.fetch, '/partners/amplitude/cohorts/users', {
       client_secret: secret,
       cohort_id: 'c',
       cohort_changes: changes,
     });
-    expect(sent).toMatchObject({ status: 201 });
+    expect(sent).toMatchObject({ status: 201, body: { message: 'success' } });
     clock.advance(HOUR);
     await add('bob', 'cyd');
     const batch = `dialect key { name prefix } requestId appliedAt received matched held ignored reasons added removed unchanged

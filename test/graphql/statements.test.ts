@@ -6,12 +6,13 @@ import { seedCohort, seedUsers } from '../support/seed.ts';
 // How many statements each list costs. The numbers do not depend on how long the lists are: here they have 20 items and more.
 
 const SIZE = 20;
+const YESTERDAY = new Date(Date.now() - 86_400_000).toISOString();
 
 describe.each(DATABASES)('statements on %s', (kind) => {
   let app: TestApp;
   let ws: TestWorkspace;
   beforeAll(async () => {
-    app = await openTestApp(kind);
+    app = await openTestApp(kind, { background: false });
     ws = await app.workspace();
     const users = Array.from({ length: SIZE }, (_, i) => ({
       externalId: `u${i}`,
@@ -64,6 +65,39 @@ describe.each(DATABASES)('statements on %s', (kind) => {
       'cohorts with their users and sizes',
       5,
       '{ cohorts { nodes { size users(first: 5) { totalCount nodes { id } } } } }',
+    ],
+    ['batches of cohorts', 2, '{ cohorts { nodes { batches(first: 5) { nodes { dialect added } } } } }'],
+    [
+      'batches of cohorts with everything there is to them',
+      7,
+      '{ cohorts { nodes { batches(first: 5) { totalCount nodes { id unchanged sizeBefore sizeAfter cohort { name } ofBatch { id } addedUsers(first: 3) { totalCount } } } } } }',
+    ],
+    [
+      'who entered with the batches of cohorts',
+      5,
+      '{ cohorts { nodes { batches(first: 5) { nodes { addedUsers(first: 3) { nodes { externalId } } } } } } }',
+    ],
+    ['the newest batches of all cohorts', 3, '{ workspace { batches { nodes { id cohort { name } } } } }'],
+    [
+      'the newest batches of a partner',
+      2,
+      '{ partner(name: "amplitude") { batches { nodes { id cohort { name } } } } }',
+    ],
+    ['syncs of cohorts', 2, '{ cohorts { nodes { syncs(first: 5) { nodes { number received reasons dialects } } } } }'],
+    [
+      'syncs of cohorts with their batches, keys, sizes and totals',
+      6,
+      '{ cohorts { nodes { syncs(first: 5) { totalCount nodes { sizeBefore sizeAfter keys { prefix } batches(first: 2) { totalCount nodes { id } } } } } } }',
+    ],
+    [
+      'how the sizes of cohorts went',
+      3,
+      `{ cohorts { nodes { byDay: sizeHistory(from: "${YESTERDAY}") { size } bySync: sizeHistory(from: "${YESTERDAY}", by: SYNC) { size } } } }`,
+    ],
+    [
+      'who was in cohorts at a time',
+      6,
+      '{ cohorts { nodes { members(asOf: "NOW", first: 5) { totalCount nodes { externalId } } then: members(asOf: "2026-01-01T00:00:00Z") { totalCount } } } }',
     ],
     ['a partner’s cohorts', 1, `{ partner(name: "amplitude") { name endpoints { path } cohorts { ${page} } } }`],
     ['one cohort', 1, '{ cohort(by: { name: "c1" }) { id } }'],
@@ -129,7 +163,8 @@ describe.each(DATABASES)('statements on %s', (kind) => {
     ],
   ];
   test.each(costs)('%s: %i', async (_, count, query) => {
-    expect(await statementsOf(query)).toHaveLength(count);
+    const now = new Date().toISOString();
+    expect(await statementsOf(query.replace('NOW', now))).toHaveLength(count);
   });
 
   test('users by references of all kinds: 3, and 4 more for their cohorts and segments', async () => {
