@@ -1,4 +1,4 @@
-import type { TestApp } from '../app.ts';
+import type { TestApp, TestWorkspace } from '../app.ts';
 
 /** What a sender sees. */
 export interface Reply {
@@ -35,4 +35,11 @@ export async function countedOutcomes(app: TestApp, dialect: string): Promise<Re
   const line = /^muster_ingest_requests_total\{dialect="(\w+)",outcome="(\w+)"\} (\d+)$/gm;
   const found = [...(await response.text()).matchAll(line)].filter(([, name]) => name === dialect);
   return Object.fromEntries(found.map(([, , outcome, count]) => [outcome, Number(count)]));
+}
+
+/** Every cohort of a workspace by name, with the partner's id for it. Databases differ in what comes first. */
+export async function cohortNames(ws: TestWorkspace): Promise<[name: string, partnerCohortId: string][]> {
+  const { items } = await ws.domain.cohorts.listCohorts({ first: 100 });
+  const names = items.map(({ item }): [string, string] => [item.name, item.partnerCohortId]);
+  return names.sort(([a], [b]) => (a < b ? -1 : 1));
 }
