@@ -8,13 +8,16 @@ const POLICIES: readonly UnknownIdentityPolicy[] = ['HOLD', 'IGNORE', 'CREATE'];
 const OVER_BUDGET: readonly OverBudget[] = ['WARN', 'REFUSE'];
 const NONE = 'none';
 
+/** As on the command line, which has no null. */
+type Limit = number | typeof NONE;
+
 interface Changes {
   readonly unknownIdentityPolicy?: UnknownIdentityPolicy;
-  readonly pendingMaxMembers?: number | null;
-  readonly pendingMaxAgeDays?: number | null;
-  readonly shrinkGuard?: number | null;
-  readonly ledgerRetentionDays?: number | null;
-  readonly monthlyBudget?: number | null;
+  readonly pendingMaxMembers?: Limit;
+  readonly pendingMaxAgeDays?: Limit;
+  readonly shrinkGuard?: Limit;
+  readonly ledgerRetentionDays?: Limit;
+  readonly monthlyBudget?: Limit;
   readonly overBudget?: OverBudget;
 }
 
@@ -41,8 +44,16 @@ export function addSettingsCommands(program: Command): void {
     .addOption(workspaceOption())
     .action((options: InWorkspace & Changes) =>
       withDomain(options, async (domain) => {
-        const { workspace: _, shrinkGuard, ...rest } = options;
-        printSettings(await domain.workspaces.updateWorkspace({ ...rest, shrinkGuardPercent: shrinkGuard }));
+        const changes = {
+          unknownIdentityPolicy: options.unknownIdentityPolicy,
+          pendingMaxMembers: toLimit(options.pendingMaxMembers),
+          pendingMaxAgeDays: toLimit(options.pendingMaxAgeDays),
+          shrinkGuardPercent: toLimit(options.shrinkGuard),
+          ledgerRetentionDays: toLimit(options.ledgerRetentionDays),
+          monthlyBudget: toLimit(options.monthlyBudget),
+          overBudget: options.overBudget,
+        };
+        printSettings(await domain.workspaces.updateWorkspace(changes));
       }),
     );
   settings
@@ -63,11 +74,15 @@ function choice<T extends string>(name: string, description: string, values: rea
 
 /** A number, or none; which numbers are allowed is for the product to say. */
 function limit(name: string, description: string): Option {
-  return new Option(`--${name} <number>`, `${description}, or ${NONE}`).argParser((text) => {
-    if (text === NONE) return null;
+  return new Option(`--${name} <number>`, `${description}, or ${NONE}`).argParser((text): Limit => {
+    if (text === NONE) return text;
     if (!/^\d{1,16}$/.test(text)) throw new InvalidArgumentError(`A whole number, or ${NONE}.`);
     return Number(text);
   });
+}
+
+function toLimit(given: Limit | undefined): number | null | undefined {
+  return given === NONE ? null : given;
 }
 
 function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
