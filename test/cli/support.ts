@@ -78,12 +78,21 @@ export class Running {
 
   /** Waits until standard output matches. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#matches(pattern, () => this.#stdout);
+  }
+
+  /** Waits until the log, which is standard error, matches. */
+  async logs(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#matches(pattern, () => this.#stderr);
+  }
+
+  async #matches(pattern: RegExp, text: () => string): Promise<RegExpExecArray> {
     let hasEnded = false;
     void this.ended.then(() => {
       hasEnded = true;
     });
     for (;;) {
-      const match = pattern.exec(this.#stdout);
+      const match = pattern.exec(text());
       if (match) return match;
       if (hasEnded) throw new Error(`It ended without saying ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
       await new Promise((wake) => setTimeout(wake, 20));
