@@ -1,9 +1,9 @@
-import type { Filter, FilterJson } from '../domain/segments/filter.ts';
-import { OPERATORS, toJson } from '../domain/segments/filter.ts';
+import { COMPARISONS, DISTANCES, type Filter, MOMENTS, OPERATORS } from '../domain/segments/filter.ts';
+import { type FilterJson, toJson } from '../domain/segments/filter-json.ts';
 import { builder } from './builder.ts';
 import type { RequestContext } from './context.ts';
-import { encodeNumbered } from './node-id.ts';
-import { CohortRef } from './refs.ts';
+import { encodeNumbered, encodeUuid } from './node-id.ts';
+import { CohortRef, SegmentRef } from './refs.ts';
 
 type Node<T extends Filter['type']> = Extract<Filter, { type: T }>;
 
@@ -11,17 +11,57 @@ const All = builder.objectRef<Node<'all'>>('AllFilter');
 const Any = builder.objectRef<Node<'any'>>('AnyFilter');
 const Not = builder.objectRef<Node<'not'>>('NotFilter');
 const Cohorts = builder.objectRef<Node<'cohorts'>>('PartnerCohortsFilter');
+const Segment = builder.objectRef<Node<'segment'>>('SegmentMembershipFilter');
+const Identity = builder.objectRef<Node<'identity'>>('IdentityFilter');
+const Attribute = builder.objectRef<Node<'attribute'>>('AttributeFilter');
+const CreatedAt = builder.objectRef<Node<'created_at'>>('CreatedAtFilter');
+const RandomBucket = builder.objectRef<Node<'random_bucket'>>('RandomBucketFilter');
+
+const TYPES = {
+  all: All,
+  any: Any,
+  not: Not,
+  cohorts: Cohorts,
+  segment: Segment,
+  identity: Identity,
+  attribute: Attribute,
+  created_at: CreatedAt,
+  random_bucket: RandomBucket,
+};
 
 /** The output twin of `SegmentFilterInput`. */
 export const SegmentFilter = builder.unionType('SegmentFilter', {
   description: 'A part of a filter.',
-  types: [All, Any, Not, Cohorts],
-  resolveType: (filter) => ({ all: All, any: Any, not: Not, cohorts: Cohorts })[filter.type],
+  types: Object.values(TYPES),
+  resolveType: (filter) => TYPES[filter.type],
 });
+
+const spelled = <Name extends string>(names: readonly Name[]) =>
+  Object.fromEntries(names.map((name) => [name.toUpperCase(), { value: name, description: `\`${name}\`` }]));
 
 const FilterOperator = builder.enumType('FilterOperator', {
   description: 'How a cohort filter compares.',
-  values: Object.fromEntries(OPERATORS.map((o) => [o.toUpperCase(), { value: o, description: `\`${o}\`` }])),
+  values: spelled(OPERATORS),
+});
+
+const AttributeComparison = builder.enumType('AttributeComparison', {
+  description: 'How an attribute compares.',
+  values: spelled(COMPARISONS),
+});
+
+const TimeComparison = builder.enumType('TimeComparison', {
+  description: 'How a time compares: with another one, or with now by a number of days.',
+  values: spelled([...MOMENTS, ...DISTANCES]),
+});
+
+export const IdentityKind = builder.enumType('IdentityKind', {
+  description: 'What identities a user has.',
+  values: {
+    IDENTIFIED: { value: 'identified', description: 'Has an external id.' },
+    ANONYMOUS: { value: 'anonymous', description: 'Has no external id.' },
+    ALIAS: { value: 'alias', description: 'Has an alias.' },
+    DEVICE: { value: 'device', description: 'Has a device.' },
+  } as const,
 });
 
 All.implement({
@@ -55,7 +95,71 @@ Cohorts.implement({
   }),
 });
 
-/** The canonical JSON of a filter; its values are the node ids of cohorts. */
+Segment.implement({
+  description: 'Membership in another segment.',
+  fields: (t) => ({
+    segment: t.field({
+      type: SegmentRef,
+      description: 'The segment, even if it was archived since.',
+      resolve: async (f, _, { loaders }) => {
+        const segment = await loaders.segment.load(f.segment);
+        if (!segment) throw new Error('A segment that a filter refers to stays.');
+        return segment;
+      },
+    }),
+  }),
+});
+Identity.implement({
+  description: 'A condition on the identities of a user.',
+  fields: (t) => ({
+    has: t.field({ type: IdentityKind, description: 'What a user has.', resolve: (f) => f.test.has }),
+    label: t.string({
+      nullable: true,
+      description: 'The label of the alias; null: of any label.',
+      resolve: ({ test }) => (test.has === 'alias' ? test.label : null),
+    }),
+  }),
+});
+Attribute.implement({
+  description: 'A condition on a custom attribute.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'The name of the attribute.' }),
+    comparison: t.field({
+      type: AttributeComparison,
+      description: 'How it compares.',
+      resolve: (f) => f.test.comparison,
+    }),
+    value: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'With what: a text, a number, a boolean, a time, a number of days. Null where it takes none.',
+      resolve: ({ test }) => ('value' in test ? test.value : null),
+    }),
+  }),
+});
+CreatedAt.implement({
+  description: 'A condition on the time at which a user appeared.',
+  fields: (t) => ({
+    comparison: t.field({ type: TimeComparison, description: 'How it compares.', resolve: (f) => f.test.comparison }),
+    value: t.field({
+      type: 'JSON',
+      description: 'With what: a time, or a number of days.',
+      resolve: (f) => f.test.value,
+    }),
+  }),
+});
+RandomBucket.implement({
+  description: 'Users whose bucket, 0 to 9,999 and the same for ever, is one of these.',
+  fields: (t) => ({
+    from: t.exposeInt('from', { description: 'The lowest bucket.' }),
+    to: t.exposeInt('to', { description: 'The highest bucket, included.' }),
+  }),
+});
+
+/** The canonical JSON of a filter; its values are the node ids of cohorts and segments. */
 export function filterJson(ctx: RequestContext, filter: Filter): FilterJson {
-  return toJson(filter, (id) => encodeNumbered(ctx, 'Cohort', id));
+  return toJson(filter, {
+    cohort: (id) => encodeNumbered(ctx, 'Cohort', id),
+    segment: (id) => encodeUuid('Segment', id),
+  });
 }

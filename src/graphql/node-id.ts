@@ -65,6 +65,11 @@ export function decodeNumbered(ctx: RequestContext, typename: Numbered, nodeId: 
   return typename === 'Batch' ? readBatchId(ctx, raw) : readNumberedId(ctx, raw);
 }
 
+/** The node id of a thing that has a UUID. */
+export function encodeUuid(typename: Typename, id: string): string {
+  return encodeGlobalID(typename, id);
+}
+
 /** The UUID behind a node id; null when it is not an id of that type. */
 export function decodeUuid(typename: Typename, nodeId: string): string | null {
   const raw = decode(typename, nodeId);

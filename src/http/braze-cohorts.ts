@@ -6,8 +6,8 @@ import {
   countIdentifiers,
 } from '../domain/cohorts/change.ts';
 import { fail, formatPath, type Path } from '../domain/errors.ts';
+import { parseIsoTime } from '../domain/iso-time.ts';
 import { type Alias, identityFault } from '../domain/users/identity.ts';
-import { parseIsoTime } from './iso-time.ts';
 import { type Body, isAbsent, isObject } from './json.ts';
 
 // The Braze partner dialect. Source: Braze partner docs, cohort import; where they are silent, what public clients send.

@@ -4,7 +4,7 @@ import { intArray, textArray } from '../../src/db/client.ts';
 import { BLOCK_BITS } from '../../src/db/tables/columns.ts';
 import type { Ctx } from '../../src/domain/context.ts';
 import { RESERVED } from '../../src/domain/membership/bits.ts';
-import { type Filter, type FilterTree, OPERATORS } from '../../src/domain/segments/filter.ts';
+import { type Filter, OPERATORS } from '../../src/domain/segments/filter.ts';
 
 // Users and cohorts as plain JavaScript sets, the same as bits in a database, and filters over them.
 
@@ -72,7 +72,7 @@ export const anyFilter: fc.Arbitrary<Filter> = fc.letrec<{ filter: Filter; group
 })).filter;
 
 /** Who is in a filter, by set arithmetic, written with nothing of the product in mind. */
-export function membersByHand(world: World, filter: FilterTree<number>): ReadonlySet<number> {
+export function membersByHand(world: World, filter: Filter): ReadonlySet<number> {
   const { users } = world;
   const union = (sets: readonly ReadonlySet<number>[]) => new Set(sets.flatMap((set) => [...set]));
   const common = (sets: readonly ReadonlySet<number>[]) =>
@@ -81,6 +81,7 @@ export function membersByHand(world: World, filter: FilterTree<number>): Readonl
   if (filter.type === 'not') return others(membersByHand(world, filter.of));
   if (filter.type === 'all') return common(filter.of.map((part) => membersByHand(world, part)));
   if (filter.type === 'any') return union(filter.of.map((part) => membersByHand(world, part)));
+  if (filter.type !== 'cohorts') throw new Error('These worlds have cohorts only.');
   const sets = filter.values.map((cohort) => world.cohorts.get(cohort) ?? new Set<number>());
   return {
     includes_value: () => union(sets),

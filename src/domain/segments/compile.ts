@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { fail } from '../errors.ts';
 import { RESERVED } from '../membership/bits.ts';
 import { type Filter, leavesOf } from './filter.ts';
 
@@ -126,6 +127,9 @@ function positive(filter: Filter): Shape {
         case 'includes_none_of':
           return negate({ type: 'in', set: { of: 'any', cohorts: filter.values } });
       }
+      break;
+    default:
+      throw fail('INVALID_INPUT', `Filters of the kind \`${filter.type}\` cannot be evaluated yet.`);
   }
 }
 

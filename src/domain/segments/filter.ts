@@ -1,5 +1,6 @@
 import type { CohortRef } from '../cohorts/cohort.ts';
-import { fail, type Path } from '../errors.ts';
+import type { Path } from '../errors.ts';
+import type { SegmentRef } from './segment.ts';
 
 /**
  * Operators of a `<partner>_cohorts` filter. Source: Braze's segmentation filters, which spell the first two `includes_value` and
@@ -14,23 +15,89 @@ export const OPERATORS = [
 ] as const;
 export type Operator = (typeof OPERATORS)[number];
 
-/** A filter tree. `Value` is how a cohort is named: by number where it is stored, by reference where somebody asks. */
-export type FilterTree<Value> =
-  | { readonly type: 'all'; readonly of: readonly FilterTree<Value>[] }
-  | { readonly type: 'any'; readonly of: readonly FilterTree<Value>[] }
-  | { readonly type: 'not'; readonly of: FilterTree<Value> }
+/** Which identity a user has. `label` null: an alias of any label. */
+export type IdentityTest =
+  | { readonly has: 'identified' | 'anonymous' | 'device' }
+  | { readonly has: 'alias'; readonly label: string | null };
+
+/** Comparisons that need no value. */
+export const PRESENCES = ['exists', 'does_not_exist'] as const;
+/** Comparisons of any scalar: string, number or boolean. */
+export const EQUALITIES = ['equals', 'not_equal'] as const;
+/** Comparisons with a regular expression. */
+export const PATTERNS = ['matches_regex', 'does_not_match_regex'] as const;
+/** Comparisons of an array with one of its elements. */
+export const INCLUSIONS = ['includes_value', 'does_not_include_value'] as const;
+/** Comparisons of numbers. */
+export const ORDERS = ['greater_than', 'greater_than_or_equal_to', 'less_than', 'less_than_or_equal_to'] as const;
+/** Comparisons of times with a time. */
+export const MOMENTS = ['before', 'after'] as const;
+/** Comparisons of times with now, by a number of days. */
+export const DISTANCES = [
+  'less_than_x_days_ago',
+  'greater_than_x_days_ago',
+  'less_than_x_days_in_the_future',
+  'greater_than_x_days_in_the_future',
+] as const;
+
+/** Every comparison of an attribute. */
+export const COMPARISONS = [
+  ...PRESENCES,
+  ...EQUALITIES,
+  ...PATTERNS,
+  ...INCLUSIONS,
+  ...ORDERS,
+  ...MOMENTS,
+  ...DISTANCES,
+] as const;
+
+/**
+ * How an attribute compares. Nothing is converted: a number never equals a string, and a time is a string with a date, a time and a zone.
+ * Whatever is negative is the negation of its positive: who lacks the attribute is `not_equal` to everything.
+ * Source: Braze's connected audience object, custom attribute filters.
+ */
+export type AttributeTest =
+  | { readonly comparison: (typeof PRESENCES)[number] }
+  | { readonly comparison: (typeof EQUALITIES)[number]; readonly value: string | number | boolean }
+  | { readonly comparison: (typeof PATTERNS)[number]; readonly value: string }
+  | { readonly comparison: (typeof INCLUSIONS)[number]; readonly value: string | number }
+  | { readonly comparison: (typeof ORDERS)[number]; readonly value: number }
+  | TimeTest;
+
+/** How a time compares: with another one (ISO-8601, canonical UTC), or with now, by days. */
+export type TimeTest =
+  | { readonly comparison: (typeof MOMENTS)[number]; readonly value: string }
+  | { readonly comparison: (typeof DISTANCES)[number]; readonly value: number };
+
+/** A filter tree. `Cohort` and `Segment` are how those are named: by id where it is stored, by reference where somebody asks. */
+export type FilterTree<Cohort, Segment> =
+  | { readonly type: 'all'; readonly of: readonly FilterTree<Cohort, Segment>[] }
+  | { readonly type: 'any'; readonly of: readonly FilterTree<Cohort, Segment>[] }
+  | { readonly type: 'not'; readonly of: FilterTree<Cohort, Segment> }
   | {
       readonly type: 'cohorts';
       readonly partner: string;
       readonly operator: Operator;
-      readonly values: readonly Value[];
-    };
+      readonly values: readonly Cohort[];
+    }
+  | { readonly type: 'segment'; readonly segment: Segment }
+  | { readonly type: 'identity'; readonly test: IdentityTest }
+  | { readonly type: 'attribute'; readonly name: string; readonly test: AttributeTest }
+  | { readonly type: 'created_at'; readonly test: TimeTest }
+  /** Users whose bucket, 0 to 9,999 and the same for ever, is one of these. */
+  | { readonly type: 'random_bucket'; readonly from: number; readonly to: number };
 
-/** A filter over the cohorts of a workspace, by number: a rename breaks nothing. */
-export type Filter = FilterTree<number>;
+/** A filter over a workspace: cohorts by number, segments by UUID. A rename breaks nothing. */
+export type Filter = FilterTree<number, string>;
 
 /** A filter as somebody asks it. `path` says where each part stood in what they sent. */
-export type FilterDraft = FilterTree<{ readonly ref: CohortRef; readonly path: Path }>;
+export type FilterDraft = FilterTree<
+  { readonly ref: CohortRef; readonly path: Path },
+  { readonly ref: SegmentRef; readonly path: Path }
+>;
+
+/** A part of a tree that has no parts. */
+export type FilterLeaf<Cohort, Segment> = Exclude<FilterTree<Cohort, Segment>, { type: 'all' | 'any' | 'not' }>;
 
 /** The deepest tree, a leaf alone being 1. */
 export const FILTER_MAX_DEPTH = 16;
@@ -38,113 +105,57 @@ export const FILTER_MAX_DEPTH = 16;
 export const FILTER_MAX_NODES = 500;
 /** The most cohorts of one leaf. */
 export const FILTER_MAX_VALUES = 256;
+/** The longest filter, as canonical JSON and as text. */
+export const FILTER_MAX_BYTES = 10_000;
+/** The longest regular expression. */
+export const PATTERN_MAX_CHARACTERS = 256;
+export const ATTRIBUTE_NAME_MAX_CHARACTERS = 255;
+/** The most days of a comparison with now: a century. */
+export const DAYS_MAX = 36_500;
+/** Buckets are numbered from 0 to here. */
+export const LAST_BUCKET = 9_999;
 
-/**
- * Checks the shape and the limits of a tree that stood at `path`. Errors, with the path of the part: INVALID_INPUT (an empty group, a leaf
- * without values), LIMIT_EXCEEDED.
- */
-export function checkFilter(tree: FilterTree<unknown>, path: Path): void {
-  let nodes = 0;
-  const visit = (node: FilterTree<unknown>, depth: number, at: Path): void => {
-    nodes++;
-    if (depth > FILTER_MAX_DEPTH)
-      throw fail('LIMIT_EXCEEDED', `A filter is at most ${FILTER_MAX_DEPTH} levels deep.`, { path });
-    if (nodes > FILTER_MAX_NODES)
-      throw fail('LIMIT_EXCEEDED', `A filter has at most ${FILTER_MAX_NODES} parts.`, { path });
-    switch (node.type) {
-      case 'all':
-      case 'any':
-        if (node.of.length === 0)
-          throw fail(
-            'INVALID_INPUT',
-            `An empty group \`${node.type}\` says nothing: give it a filter or leave it out.`,
-            { path: at },
-          );
-        node.of.forEach((child, i) => {
-          visit(child, depth + 1, [...at, node.type, i]);
-        });
-        return;
-      case 'not':
-        visit(node.of, depth + 1, [...at, 'not']);
-        return;
-      case 'cohorts':
-        if (node.values.length === 0)
-          throw fail('INVALID_INPUT', 'A cohort filter needs at least one cohort.', { path: at });
-        if (node.values.length > FILTER_MAX_VALUES)
-          throw fail('LIMIT_EXCEEDED', `A cohort filter names at most ${FILTER_MAX_VALUES} cohorts.`, { path: at });
-    }
-  };
-  visit(tree, 1, path);
-}
-
-/** The same tree with every cohort named another way. */
-export function mapValues<A, B>(tree: FilterTree<A>, map: (value: A, partner: string) => B): FilterTree<B> {
+/** The same tree with every cohort and every segment named another way. */
+export function mapValues<A, B, S, T>(
+  tree: FilterTree<A, S>,
+  cohort: (value: A, partner: string) => B,
+  segment: (value: S) => T,
+): FilterTree<B, T> {
   switch (tree.type) {
     case 'all':
     case 'any':
-      return { type: tree.type, of: tree.of.map((child) => mapValues(child, map)) };
+      return { type: tree.type, of: tree.of.map((child) => mapValues(child, cohort, segment)) };
     case 'not':
-      return { type: 'not', of: mapValues(tree.of, map) };
+      return { type: 'not', of: mapValues(tree.of, cohort, segment) };
     case 'cohorts':
-      return { ...tree, values: tree.values.map((value) => map(value, tree.partner)) };
+      return { ...tree, values: tree.values.map((value) => cohort(value, tree.partner)) };
+    case 'segment':
+      return { type: 'segment', segment: segment(tree.segment) };
+    default:
+      return tree;
   }
 }
 
 /** Every leaf of a tree, from left to right. */
-export function leavesOf<Value>(tree: FilterTree<Value>): Extract<FilterTree<Value>, { type: 'cohorts' }>[] {
+export function leavesOf<Cohort, Segment>(tree: FilterTree<Cohort, Segment>): FilterLeaf<Cohort, Segment>[] {
   switch (tree.type) {
     case 'all':
     case 'any':
-      return tree.of.flatMap(leavesOf);
+      return tree.of.flatMap((child) => leavesOf(child));
     case 'not':
       return leavesOf(tree.of);
-    case 'cohorts':
+    default:
       return [tree];
   }
 }
 
-/** The cohorts a filter mentions, each once, in ascending order. */
+/** The cohorts a filter mentions itself, each once, in ascending order. Those of the segments it refers to are theirs. */
 export function cohortsOf(filter: Filter): number[] {
-  return [...new Set(leavesOf(filter).flatMap((leaf) => leaf.values))].sort((a, b) => a - b);
+  const cohorts = leavesOf(filter).flatMap((leaf) => (leaf.type === 'cohorts' ? leaf.values : []));
+  return [...new Set(cohorts)].sort((a, b) => a - b);
 }
 
-/** The canonical JSON of a filter, with cohorts spelled by `spell`. */
-export type FilterJson =
-  | { readonly all: readonly FilterJson[] }
-  | { readonly any: readonly FilterJson[] }
-  | { readonly not: FilterJson }
-  | { readonly filter: string; readonly operator: Operator; readonly value: string | readonly string[] };
-
-export function toJson(filter: Filter, spell: (cohortId: number) => string = String): FilterJson {
-  switch (filter.type) {
-    case 'all':
-      return { all: filter.of.map((child) => toJson(child, spell)) };
-    case 'any':
-      return { any: filter.of.map((child) => toJson(child, spell)) };
-    case 'not':
-      return { not: toJson(filter.of, spell) };
-    case 'cohorts': {
-      const values = filter.values.map(spell);
-      const [only] = values;
-      const isSingle = filter.operator === 'includes_value' || filter.operator === 'does_not_include_value';
-      return {
-        filter: `${filter.partner}_cohorts`,
-        operator: filter.operator,
-        value: isSingle && only !== undefined ? only : values,
-      };
-    }
-  }
-}
-
-/** Reads canonical JSON that this product stored. What it cannot read is damage, not a caller's mistake. */
-export function fromJson(json: unknown): Filter {
-  const node = json as Partial<Record<string, unknown>>;
-  if (Array.isArray(node.all)) return { type: 'all', of: node.all.map(fromJson) };
-  if (Array.isArray(node.any)) return { type: 'any', of: node.any.map(fromJson) };
-  if (node.not !== undefined) return { type: 'not', of: fromJson(node.not) };
-  const operator = OPERATORS.find((o) => o === node.operator);
-  if (typeof node.filter !== 'string' || !node.filter.endsWith('_cohorts') || !operator)
-    throw new Error('A stored filter has a node of no known kind.');
-  const values = (Array.isArray(node.value) ? node.value : [node.value]).map(Number);
-  return { type: 'cohorts', partner: node.filter.slice(0, -'_cohorts'.length), operator, values };
+/** The segments a filter refers to itself, each once, in ascending order. */
+export function segmentsOf(filter: Filter): string[] {
+  return [...new Set(leavesOf(filter).flatMap((leaf) => (leaf.type === 'segment' ? [leaf.segment] : [])))].sort();
 }

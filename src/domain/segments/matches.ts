@@ -1,3 +1,4 @@
+import { fail } from '../errors.ts';
 import type { Filter } from './filter.ts';
 
 /**
@@ -23,5 +24,8 @@ export function matches(filter: Filter, isIn: (cohortId: number) => boolean): bo
         case 'includes_none_of':
           return !filter.values.some(isIn);
       }
+      break;
+    default:
+      throw fail('INVALID_INPUT', `Filters of the kind \`${filter.type}\` cannot be evaluated yet.`);
   }
 }

@@ -2,7 +2,8 @@ import type { Cohort, CohortRef } from '../cohorts/cohort.ts';
 import { findCohorts } from '../cohorts/cohorts.ts';
 import type { Ctx } from '../context.ts';
 import { DomainError, fail, type Path } from '../errors.ts';
-import { checkFilter, type Filter, type FilterDraft, leavesOf, mapValues } from './filter.ts';
+import { checkFilter } from './check-filter.ts';
+import { type Filter, type FilterDraft, leavesOf, mapValues } from './filter.ts';
 
 interface Named {
   readonly ref: CohortRef;
@@ -17,7 +18,7 @@ export async function readFilter(ctx: Ctx, draft: FilterDraft): Promise<Filter> 
   checkFilter(draft, ['filter']);
   const byPartner = new Map<string, Named[]>();
   for (const leaf of leavesOf(draft))
-    byPartner.set(leaf.partner, [...(byPartner.get(leaf.partner) ?? []), ...leaf.values]);
+    if (leaf.type === 'cohorts') byPartner.set(leaf.partner, [...(byPartner.get(leaf.partner) ?? []), ...leaf.values]);
   const numbers = new Map<Named, number>();
   for (const [partner, named] of byPartner) {
     const cohorts = await findOfPartner(ctx, partner, named);
@@ -28,7 +29,13 @@ export async function readFilter(ctx: Ctx, draft: FilterDraft): Promise<Filter> 
       numbers.set(value, cohort.id);
     });
   }
-  return mapValues(draft, (value) => numbers.get(value) ?? 0);
+  return mapValues(
+    draft,
+    (value) => numbers.get(value) ?? 0,
+    ({ path }) => {
+      throw fail('INVALID_INPUT', 'Filters by other segments cannot be read yet.', { path });
+    },
+  );
 }
 
 async function findOfPartner(ctx: Ctx, partner: string, named: readonly Named[]): Promise<(Cohort | null)[]> {

@@ -5,7 +5,8 @@ import { segmentCohorts, segments } from '../../db/tables/segments.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
 import { type Page, type PageArgs, parsePage, toPage } from '../page.ts';
-import { cohortsOf, type Filter, type FilterDraft, fromJson, toJson } from './filter.ts';
+import { cohortsOf, type Filter, type FilterDraft } from './filter.ts';
+import { fromJson, toJson } from './filter-json.ts';
 import { readFilter } from './read-filter.ts';
 import {
   SEGMENT_DESCRIPTION_MAX_CHARACTERS,

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkFilter, cohortsOf, fromJson, leavesOf, mapValues, toJson } from '../../../src/domain/segments/filter.ts';
+import { checkFilter } from '../../../src/domain/segments/check-filter.ts';
+import { cohortsOf, leavesOf, mapValues } from '../../../src/domain/segments/filter.ts';
+import { fromJson, toJson } from '../../../src/domain/segments/filter-json.ts';
 import { anyFilter } from '../../support/world.ts';
 
 describe('the canonical JSON of a filter', () => {
@@ -15,7 +17,12 @@ describe('the canonical JSON of a filter', () => {
   test('spells filters and operators as Braze does', () => {
     const leaf = { type: 'cohorts', partner: 'amplitude', operator: 'includes_value', values: [7] } as const;
     const many = { type: 'cohorts', partner: 'mixpanel', operator: 'includes_any_of', values: [8, 9] } as const;
-    expect(toJson({ type: 'all', of: [leaf, { type: 'not', of: many }] }, (id) => `cohort ${id}`)).toEqual({
+    expect(
+      toJson(
+        { type: 'all', of: [leaf, { type: 'not', of: many }] },
+        { cohort: (id) => `cohort ${id}`, segment: (id) => id },
+      ),
+    ).toEqual({
       all: [
         { filter: 'amplitude_cohorts', operator: 'includes_value', value: 'cohort 7' },
         { not: { filter: 'mixpanel_cohorts', operator: 'includes_any_of', value: ['cohort 8', 'cohort 9'] } },
@@ -37,7 +44,7 @@ describe('a filter tree', () => {
   test('names each of its cohorts once, in ascending order', () => {
     fc.assert(
       fc.property(anyFilter, (filter) => {
-        const named = leavesOf(filter).flatMap((leaf) => leaf.values);
+        const named = leavesOf(filter).flatMap((leaf) => (leaf.type === 'cohorts' ? leaf.values : []));
         expect(cohortsOf(filter)).toEqual([...new Set(named)].sort((a, b) => a - b));
       }),
     );
@@ -46,10 +53,20 @@ describe('a filter tree', () => {
   test('keeps its shape when its cohorts are named another way', () => {
     fc.assert(
       fc.property(anyFilter, (filter) => {
-        const there = mapValues(filter, (cohort, partner) => ({ cohort, partner }));
-        expect(mapValues(there, ({ cohort }) => cohort)).toEqual(filter);
+        const there = mapValues(
+          filter,
+          (cohort, partner) => ({ cohort, partner }),
+          (segment) => ({ segment }),
+        );
+        expect(
+          mapValues(
+            there,
+            ({ cohort }) => cohort,
+            ({ segment }) => segment,
+          ),
+        ).toEqual(filter);
         for (const leaf of leavesOf(there))
-          expect(leaf.values.every(({ partner }) => partner === leaf.partner)).toBe(true);
+          if (leaf.type === 'cohorts') expect(leaf.values.every(({ partner }) => partner === leaf.partner)).toBe(true);
       }),
     );
   });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ctx } from '../../../src/domain/context.ts';
+import { checkFilter } from '../../../src/domain/segments/check-filter.ts';
 import { countMembers, matchUsers, pageMembers } from '../../../src/domain/segments/evaluate.ts';
 import {
-  checkFilter,
   FILTER_MAX_DEPTH,
   FILTER_MAX_NODES,
   FILTER_MAX_VALUES,

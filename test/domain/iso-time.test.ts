@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseIsoTime } from '../../src/http/iso-time.ts';
+import { parseIsoTime } from '../../src/domain/iso-time.ts';
 
 const before = process.env.TZ;
 beforeAll(() => {
