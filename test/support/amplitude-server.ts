@@ -55,14 +55,18 @@ export interface AmplitudeServer {
   put(...cohorts: readonly CohortThere[]): void;
   /** What the next calls answer, one each. */
   fail(call: Call, ...next: readonly Misbehaviour[]): void;
+  /** Behaves from here on. */
+  recover(): void;
   close(): Promise<void>;
 }
+
+const GOOD: Behaviour = { looks: 1, delivery: 'body', gzip: 'encoding', missing: 0 };
 
 export async function openAmplitudeServer(
   keys = { apiKey: 'project-key', secretKey: 'project-secret' },
 ): Promise<AmplitudeServer> {
   const expected = `Basic ${Buffer.from(`${keys.apiKey}:${keys.secretKey}`).toString('base64')}`;
-  const behaviour: Behaviour = { looks: 1, delivery: 'body', gzip: 'encoding', missing: 0 };
+  const behaviour = { ...GOOD };
   const cohorts = new Map<string, CohortThere>();
   const jobs = new Map<string, { readonly cohort: CohortThere; looks: number }>();
   const calls: { call: Call; path: string; authorization: string | null }[] = [];
@@ -129,6 +133,10 @@ export async function openAmplitudeServer(
       for (const cohort of more) cohorts.set(cohort.id, cohort);
     },
     fail: (call, ...next) => void failures.set(call, [...(failures.get(call) ?? []), ...next]),
+    recover: () => {
+      failures.clear();
+      Object.assign(behaviour, GOOD);
+    },
     close: async () => {
       for (const server of [api, storage]) {
         server.close();
