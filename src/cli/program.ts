@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { addCohortCommands } from './cohorts.ts';
 import { DEMO_USERS, runDemo } from './demo.ts';
 import { addKeyCommands } from './keys.ts';
+import { addLedgerCommands } from './ledger.ts';
 import { openFromEnvironment } from './open.ts';
 import { addPendingCommands } from './pending.ts';
 import { addPullCommand } from './pull.ts';
@@ -45,7 +46,9 @@ export function buildProgram(): Command {
     });
   addKeyCommands(program);
   addUserCommands(program);
-  addPullCommand(addCohortCommands(program));
+  const cohorts = addCohortCommands(program);
+  addPullCommand(cohorts);
+  addLedgerCommands(cohorts);
   addPendingCommands(program);
   addUsageCommand(program);
   addWorkspaceCommands(program);
