@@ -100,7 +100,8 @@ export function judgeFreshness(facts: FreshnessFacts, now: Date): Freshness {
   const success = believed(facts.reportedSuccessAt, now);
   const failure = believed(facts.reportedFailureAt, now);
   const quietAt = success && isAfter(success, lastReceivedAt) ? success : null;
-  const failedAt = failure && isAfter(failure, success) ? failure : null;
+  // A batch that came since then says more than the report.
+  const failedAt = failure && isAfter(failure, success) && isAfter(failure, lastReceivedAt) ? failure : null;
   const { cadence, source } = cadenceOf(facts);
   const lastSignOfLifeAt = lastReceivedAt && (quietAt ?? lastReceivedAt);
   const ageMs = lastSignOfLifeAt && ageOf(lastSignOfLifeAt, now);

@@ -139,15 +139,24 @@ describe('what the sender reports', () => {
 
   test('a failure after the last success makes it late at best, whatever it was', () => {
     const failing = (facts: Partial<FreshnessFacts>) => judge({ ...facts, reportedFailureAt: ago(MINUTE) }).status;
-    expect(failing({ declaredCadence: 'HOURLY', lastReceivedAt: ago(0) })).toBe('LATE');
-    expect(failing({ declaredCadence: 'HOURLY', lastReceivedAt: ago(0), reportedSuccessAt: ago(2 * MINUTE) })).toBe(
-      'LATE',
-    );
-    expect(failing({ declaredCadence: 'ONE_TIME', lastReceivedAt: ago(0) })).toBe('LATE');
-    expect(failing({ lastReceivedAt: ago(0) })).toBe('LATE');
+    expect(failing({ declaredCadence: 'HOURLY', lastReceivedAt: ago(2 * MINUTE) })).toBe('LATE');
+    expect(
+      failing({ declaredCadence: 'HOURLY', lastReceivedAt: ago(2 * MINUTE), reportedSuccessAt: ago(3 * MINUTE) }),
+    ).toBe('LATE');
+    expect(failing({ declaredCadence: 'ONE_TIME', lastReceivedAt: ago(2 * MINUTE) })).toBe('LATE');
+    expect(failing({ lastReceivedAt: ago(2 * MINUTE) })).toBe('LATE');
     expect(failing({})).toBe('LATE');
     expect(failing({ declaredCadence: 'HOURLY', lastReceivedAt: ago(3 * HOUR) })).toBe('LATE');
     expect(failing({ declaredCadence: 'HOURLY', lastReceivedAt: ago(5 * HOUR) })).toBe('STALE');
+  });
+
+  test('a failure that a batch followed is forgotten: the batch came', () => {
+    const facts = {
+      declaredCadence: 'HOURLY',
+      lastReceivedAt: ago(MINUTE),
+      reportedFailureAt: ago(2 * MINUTE),
+    } as const;
+    expect(judge(facts)).toMatchObject({ status: 'FRESH' });
   });
 
   test('a failure that a success followed is forgotten', () => {
