@@ -5,7 +5,8 @@ import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../user-error.ts';
 
-const CHUNK_BYTES = 256 * 1024;
+/** Rows of a chunk live until their batch is taken: of larger chunks so many would, that the collector keeps them for long. */
+const CHUNK_BYTES = 64 * 1024;
 const GZIP = Buffer.from([0x1f, 0x8b]);
 /** What an Excel workbook begins with, and every other ZIP. */
 const ZIP = Buffer.from('PK\u0003\u0004');
