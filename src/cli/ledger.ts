@@ -27,7 +27,7 @@ export function addLedgerCommands(cohorts: Command): void {
     print: (domain: Domain, cohort: Cohort, first: number) => Promise<void>,
   ) =>
     cohorts
-      .command(`${name} <cohort id>`)
+      .command(`${name} <cohort-id>`)
       .description(description)
       .option('--partner <partner>', 'whose cohort it is', AMPLITUDE)
       .addOption(new Option('--limit <count>', 'how many, the newest').argParser(parseLimit).default(LIMIT_DEFAULT))

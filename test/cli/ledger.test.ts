@@ -46,10 +46,11 @@ test('muster cohorts syncs and batches show what was applied, undo and replay ta
     [String(first), 'library', '4', '3', '1', '0', '3', '0', '3'],
   ]);
 
-  for (const [args, message] of [
+  const refusals = [
     [['undo', '999'], 'batch: There is no such batch in this workspace.\n'],
     [['undo', 'x'], 'A batch is named by its number: `muster cohorts batches` shows them.\n'],
     [['syncs', 'none'], 'There is no cohort "none" of amplitude.\n'],
-  ] as const)
-    expect(await run(...args)).toMatchObject({ code: 1, stderr: message });
+  ] as const;
+  const answers = await Promise.all(refusals.map(([args]) => run(...args)));
+  expect(answers).toMatchObject(refusals.map(([, stderr]) => ({ code: 1, stderr })));
 });
