@@ -12,7 +12,17 @@ export const RESERVED = {
   identified: -1,
   /** Users with an alias. */
   aliased: -2,
+  /** Users with a device id. */
+  deviced: -3,
 } as const;
+
+/** Everybody's random bucket, 0 to 9,999, is kept bit by bit: so many sets, one for each bit. */
+export const BUCKET_BITS = 14;
+
+/** The set of users whose bucket has this bit. */
+export function bucketSet(bit: number): number {
+  return -10 - bit;
+}
 
 /**
  * Sets below this are the lists of staged replacements, one each. They are kept like cohorts, so that people who merge or go are followed,
