@@ -16,7 +16,7 @@ import { addWorkspaceCommands } from './workspaces.ts';
 const SETTINGS = `
 Where the data is and where to listen comes from the environment:
   MUSTER_DATA_DIR (./.muster) or DATABASE_URL, PORT (4000), HOST (127.0.0.1), MUSTER_API_KEY,
-  MUSTER_PARTNER_API_KEYS, LOG_LEVEL (info).
+  MUSTER_PARTNER_API_KEYS, MUSTER_METRICS (on), LOG_LEVEL (info).
 Cohorts are pulled from Amplitude with MUSTER_AMPLITUDE_API_KEY and MUSTER_AMPLITUDE_SECRET_KEY; MUSTER_AMPLITUDE_REGION (us) may be eu.`;
 
 /** The command line. Every command is a thin door over the functions the library has. */

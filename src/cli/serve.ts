@@ -5,6 +5,7 @@ import { SCOPES } from '../domain/keys/scopes.ts';
 import { listen, type RunningServer } from '../server.ts';
 import { databaseOf } from './open.ts';
 import { stopOnSignal } from './signals.ts';
+import { endOnSurprise } from './surprises.ts';
 
 export interface ServeOptions {
   /** Serves GraphiQL. */
@@ -15,6 +16,7 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions): Promise<void> {
   const config = readConfig();
   const log = pino({ level: config.logLevel }, pino.destination(2));
+  endOnSurprise(log);
   const muster = await createMuster({
     database: databaseOf(config),
     partnerApiKeys: config.partnerApiKeys,
