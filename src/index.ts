@@ -7,6 +7,7 @@ export type { CadenceSource, Freshness, FreshnessStatus } from './domain/cohorts
 export type { CohortFreshness } from './domain/cohorts/read-freshness.ts';
 export type { Log } from './domain/context.ts';
 export { DomainError, type ErrorCode } from './domain/errors.ts';
+export type { CadenceForecast, UsageForecast } from './domain/history/usage-forecast.ts';
 export type { Domain } from './domain/index.ts';
 export type { Key, NewKey } from './domain/keys/key.ts';
 export { SCOPES, type Scope } from './domain/keys/scopes.ts';
@@ -15,6 +16,8 @@ export type { Pull, PullState } from './domain/pulls/pull.ts';
 export type { Filter, FilterDraft } from './domain/segments/filter.ts';
 export type { Segment, SegmentRef } from './domain/segments/segment.ts';
 export type { SegmentFreshness } from './domain/segments/segment-freshness.ts';
+export type { Budget, BudgetStatus } from './domain/usage/budget.ts';
+export type { Meter, Usage, UsageGroup, UsageRow } from './domain/usage/meter.ts';
 export type { Alias, UserRef } from './domain/users/identity.ts';
 export type { Upserted, User } from './domain/users/user.ts';
 export type { UserInput } from './domain/users/user-input.ts';

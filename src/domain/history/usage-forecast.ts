@@ -92,38 +92,34 @@ export interface Observed {
 /** Puts a forecast together. */
 export function forecast(observed: Observed): UsageForecast {
   const { today, firstDay, stretch, size } = observed;
-  const begin = [observed.from, firstDay ?? today, stretch.cut ? addDays(stretch.cut.day, 1) : observed.from].reduce(
-    (a, b) => (a > b ? a : b),
-  );
-  const observedDays = firstDay === null ? 0 : countDays(begin, today);
-  const from = begin > today ? today : begin;
-  const isOver = (day: Day) => day >= begin && day < today && day !== firstDay;
-  const completeDays = Math.max(
-    0,
-    observedDays - 1 - (firstDay !== null && begin <= firstDay && firstDay < today ? 1 : 0),
-  );
-  const sum = (of: keyof Differences, counts: (day: Day) => boolean) =>
-    stretch.days.reduce(
-      (total, { day }) => total + (counts(day) ? (observed.differences.get(day) ?? NO_DIFFERENCES)[of] : 0),
-      0,
-    );
+  const days = listDays(observed);
+  const isWhole = (day: Day) => day !== today && day !== firstDay;
+  const completeDays = days.filter(isWhole).length;
   const known = {
-    from,
+    from: days[0] ?? today,
     to: today,
-    observedDays,
+    observedDays: days.length,
     completeDays,
     batches: stretch.days.reduce((total, { batches }) => total + batches, 0),
-    dataPoints: [...observed.written].reduce((total, [day, written]) => total + (day >= begin ? written : 0), 0),
+    dataPoints: days.reduce((total, day) => total + (observed.written.get(day) ?? 0), 0),
     perCadence: [
       { cadence: 'ONE_TIME', dataPoints: size, perMonth: 0 },
-      ...(['DAILY', 'HOURLY', 'REAL_TIME'] as const).map((cadence) => ({
-        cadence,
-        dataPoints: sum(cadence, () => true),
-        perMonth: completeDays === 0 ? null : Math.round((sum(cadence, isOver) / completeDays) * DAYS_A_MONTH),
-      })),
+      ...(['DAILY', 'HOURLY', 'REAL_TIME'] as const).map((cadence) => {
+        const sum = (of: readonly Day[]) =>
+          of.reduce((total, day) => total + (observed.differences.get(day) ?? NO_DIFFERENCES)[cadence], 0);
+        const perMonth = Math.round((sum(days.filter(isWhole)) / completeDays) * DAYS_A_MONTH);
+        return { cadence, dataPoints: sum(days), perMonth: completeDays === 0 ? null : perMonth };
+      }),
     ] satisfies CadenceForecast[],
   };
   return { ...known, isComplete: stretch.cut === null, reasoning: explain(known, firstDay, stretch.cut) };
+}
+
+/** Every day of which something is known, the quiet ones too. */
+function listDays({ from, today, firstDay, stretch }: Observed): Day[] {
+  if (firstDay === null) return [];
+  const begin = [from, firstDay, stretch.cut ? addDays(stretch.cut.day, 1) : from].reduce((a, b) => (a > b ? a : b));
+  return Array.from({ length: countDays(begin, today) }, (_, i) => addDays(begin, i));
 }
 
 type Known = Omit<UsageForecast, 'isComplete' | 'reasoning'>;
