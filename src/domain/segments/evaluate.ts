@@ -3,22 +3,36 @@ import { intArray, queryPrepared, queryRows } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
 import { BLOCK_SHIFT, parseIntArray, RESERVED, usersOfBlock, usersOfBlockDescending } from '../membership/bits.ts';
 import { type Page, type PageArgs, parsePage, toPage } from '../page.ts';
-import { compilable, compile, int } from './compile.ts';
-import { cohortsOf, type Filter } from './filter.ts';
-import { matches } from './matches.ts';
+import { type CompileFor, compilable, compile, int } from './compile.ts';
+import { expandFilters } from './expand.ts';
+import { factSources, factsAmong } from './fact-sources.ts';
+import type { Filter } from './filter.ts';
+import { asked, factKey, matches } from './matches.ts';
+import type { Fact } from './shape.ts';
 
 /** The blocks a page looks at first; four times as many each time it has not found enough. */
 const FIRST_WINDOW_BLOCKS = 4;
 /** Lists paged by one statement: each brings up to 8 KB a block. */
 const LISTS_PER_STATEMENT = 100;
 
+/** Filters with their segments written out, and how what they ask is spelled in SQL. */
+export async function prepareFilters(
+  ctx: Ctx,
+  filters: readonly Filter[],
+): Promise<{ readonly filters: readonly Filter[]; readonly how: CompileFor }> {
+  const expanded = await expandFilters(ctx, filters);
+  const blocksOf = await factSources(ctx, asked(expanded).facts);
+  return { filters: expanded, how: { workspaceId: ctx.workspaceId, blocksOf } };
+}
+
 /** How many users each filter has, exactly, in the order asked. One statement, unless they are hundreds: one snapshot. */
 export async function countMembers(ctx: Ctx, filters: readonly Filter[]): Promise<number[]> {
+  const prepared = await prepareFilters(ctx, filters);
   const counts: number[] = [];
-  for (const run of compilable(filters.map((filter) => ({ filter })))) {
+  for (const run of compilable(prepared.filters.map((filter) => ({ filter })))) {
     const sums = run.map((_, n) => sql`coalesce(sum(bit_count(${sql.raw(`w${n}`)})), 0)::int as ${sql.raw(`c${n}`)}`);
     const { blocks } = compile(
-      ctx.workspaceId,
+      prepared.how,
       run.map(({ filter }) => filter),
     );
     const [row] = await queryRows<Record<string, number>>(
@@ -52,14 +66,24 @@ export interface MemberList {
  * the first list that has any.
  */
 export async function pageMembers(ctx: Ctx, lists: readonly MemberList[], args: PageArgs): Promise<Page<number>[]> {
+  const { filters, how } = await prepareFilters(
+    ctx,
+    lists.map(({ filter }) => filter),
+  );
+  const expanded = lists.map(({ name }, i) => ({ name, filter: filters[i] as Filter }));
   const pages: Page<number>[] = [];
   for (let i = 0; i < lists.length; i += LISTS_PER_STATEMENT)
-    for (const run of compilable(lists.slice(i, i + LISTS_PER_STATEMENT)))
-      pages.push(...(await pageRun(ctx, run, args)));
+    for (const run of compilable(expanded.slice(i, i + LISTS_PER_STATEMENT)))
+      pages.push(...(await pageRun(ctx, how, run, args)));
   return pages;
 }
 
-async function pageRun(ctx: Ctx, lists: readonly MemberList[], args: PageArgs): Promise<Page<number>[]> {
+async function pageRun(
+  ctx: Ctx,
+  how: CompileFor,
+  lists: readonly MemberList[],
+  args: PageArgs,
+): Promise<Page<number>[]> {
   const all = lists.map(({ name, filter }) => ({
     name,
     filter,
@@ -78,6 +102,7 @@ async function pageRun(ctx: Ctx, lists: readonly MemberList[], args: PageArgs): 
     if (hungry.length === 0) break;
     const window = await readWindow(
       ctx,
+      how,
       hungry.map(({ filter }) => filter),
       edge,
       size,
@@ -110,6 +135,7 @@ type WindowRow = { block: number | null; top: number | null; high: number | null
 
 async function readWindow(
   ctx: Ctx,
+  how: CompileFor,
   filters: readonly Filter[],
   edge: number | null,
   size: number,
@@ -135,7 +161,7 @@ async function readWindow(
   const rows = await queryRows<WindowRow>(
     ctx.db,
     sql`/* pageMembers */ select b.block, ${words}, ${top} as top, ${low !== null ? sql`0` : high} as high
-      from (select 1) one left join (select * from (${compile(ctx.workspaceId, filters).blocks(range)} offset 0) p where ${hasAny}) b on true
+      from (select 1) one left join (select * from (${compile(how, filters).blocks(range)} offset 0) p where ${hasAny}) b on true
       order by b.block ${isForward ? sql`` : sql`desc`}`,
   );
   const [first] = rows;
@@ -151,38 +177,44 @@ async function readWindow(
 }
 
 /**
- * Whether each user matches each filter: one row per user, in the order asked. One statement fetches which of the mentioned cohorts each
- * user is in; the trees are read in memory. The users must be live.
+ * Whether each user matches each filter: one row per user, in the order asked. One statement fetches which of the mentioned sets each
+ * user is in, another what else is asked of them, if anything is; the trees are read in memory. The users must be live.
  */
 export async function matchUsers(
   ctx: Ctx,
   userIds: readonly number[],
   filters: readonly Filter[],
 ): Promise<boolean[][]> {
-  const cohorts = [...new Set(filters.flatMap(cohortsOf))];
-  const facts = await cohortsAmong(ctx, userIds, cohorts);
+  const expanded = await expandFilters(ctx, filters);
+  const { sets, facts } = asked(expanded);
+  const stored = sets.filter((set) => set !== RESERVED.everyone);
+  const [inSets, holding] = await Promise.all([setsAmong(ctx, userIds, stored), factsAmong(ctx, userIds, facts)]);
   return userIds.map((id) => {
-    const mine = facts.get(id);
-    return filters.map((filter) => matches(filter, (cohort) => mine?.has(cohort) ?? false));
+    const mine = inSets.get(id);
+    const known = {
+      isIn: (set: number) => set === RESERVED.everyone || (mine?.has(set) ?? false),
+      holds: (fact: Fact) => holding.get(factKey(fact))?.has(id) ?? false,
+    };
+    return expanded.map((filter) => matches(filter, known));
   });
 }
 
 /**
- * Which of the cohorts each user is in; users in none are missing. Users are gathered by block first: each block of each cohort is then
+ * Which of the sets each user is in; users in none are missing. Users are gathered by block first: each block of each set is then
  * read once, however many of the users are in it.
  */
-async function cohortsAmong(
+export async function setsAmong(
   ctx: Ctx,
   userIds: readonly number[],
-  cohorts: readonly number[],
+  sets: readonly number[],
 ): Promise<Map<number, Set<number>>> {
-  if (userIds.length === 0 || cohorts.length === 0) return new Map();
+  if (userIds.length === 0 || sets.length === 0) return new Map();
   const rows = await queryPrepared<{ cohort_id: number; users: string }>(
     ctx.db,
-    sql`/* cohortsAmong */ with d as materialized (
+    sql`/* setsAmong */ with d as materialized (
         select id >> 13 as block, array_agg(id) as ids from unnest(${intArray([...new Set(userIds)])}) as u(id) group by 1)
       select m.cohort_id, array_agg(u.id)::text as users from d
-      join membership_blocks m on m.workspace_id = ${ctx.workspaceId}::int and m.cohort_id = any(${intArray(cohorts)}) and m.block = d.block,
+      join membership_blocks m on m.workspace_id = ${ctx.workspaceId}::int and m.cohort_id = any(${intArray(sets)}) and m.block = d.block,
       unnest(d.ids) as u(id) where get_bit(m.bits, u.id & 8191) = 1 group by m.cohort_id`,
   );
   const facts = new Map<number, Set<number>>();
