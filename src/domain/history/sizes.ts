@@ -100,6 +100,7 @@ async function readSteps(
   }[by];
   return queryPrepared<Step>(
     ctx.db,
+    // What comes after a row is looked at from the end: a frame that reaches to the end would be gone through anew for each row.
     sql`/* readSizes */ with c as materialized (
         select l.id, (l.n - 1)::int as n, ${sizeNow(ctx, sql`l.id`)} as size, coalesce((select b.id from batches b
           where b.workspace_id = ${ctx.workspaceId}::int and b.cohort_id = l.id and b.applied_at < ${from.toISOString()}::timestamptz
@@ -108,9 +109,8 @@ async function readSteps(
       k as materialized (select c.id, c.n, c.size, ${by === 'SYNC' ? wholeSyncs(ctx) : sql`c.cut`} as cut from c),
       r as materialized (
         select k.n, b.id, b.sync_no, b.added_count, b.removed_count,
-          min(b.applied_at) over (partition by k.n order by b.id rows between current row and unbounded following) as at,
-          max(b.sync_no) over (partition by k.n order by b.id rows between unbounded preceding and current row) as past,
-          min(b.sync_no) over (partition by k.n order by b.id rows between current row and unbounded following) as next
+          min(b.applied_at) over (partition by k.n order by b.id desc) as at,
+          max(b.sync_no) over (partition by k.n order by b.id) as past, min(b.sync_no) over (partition by k.n order by b.id desc) as next
         from k cross join lateral (select b.id, b.sync_no, b.added_count, b.removed_count, b.applied_at from batches b
           where b.workspace_id = ${ctx.workspaceId}::int and b.cohort_id = k.id and b.id > k.cut offset 0) b),
       s as materialized (
