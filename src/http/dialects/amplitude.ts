@@ -3,7 +3,7 @@ import type { HttpError } from '../errors.ts';
 import type { Dialect } from './receive.ts';
 
 /** Room for 10,000 users with the longest ids, or with properties of some 1,600 bytes. */
-export const AMPLITUDE_MAX_BYTES = 16 * 1024 * 1024;
+const AMPLITUDE_MAX_BYTES = 16 * 1024 * 1024;
 
 /** What Amplitude's own forms have in common: their failures, and the size of a body. */
 export function amplitudeDialect(name: string, statusOf: Dialect['statusOf']): Dialect {

@@ -63,54 +63,71 @@ export function receive(
   work: (inbound: Inbound) => Promise<Answer>,
 ): Handler {
   return async (c) => {
-    const startedAt = performance.now();
-    let text: Promise<string> | undefined;
-    let isRead = false;
-    let isHandedOver = false;
-    let workspaceId: number | null = null;
-    const inbound: Inbound = {
-      c,
-      options,
-      readText: () => {
-        text ??= readBody(c, dialect.maxBodyBytes, () => {
-          isRead = true;
-        });
-        return text;
-      },
-      note: (sender) => {
-        workspaceId = sender.workspaceId;
-      },
-      handOver: (id, then) => {
-        isHandedOver = true;
-        return then(options.domains.in(id));
-      },
-    };
+    const progress: Progress = { startedAt: performance.now(), isRead: false, isHandedOver: false, workspaceId: null };
+    const inbound = open(c, dialect, options, progress);
     try {
       const { status, body } = await work(inbound);
       return c.json(body, status);
     } catch (thrown) {
-      const { log, observer } = options;
-      const error = toHttpError(thrown, log, (e) => bodyStatus(e) ?? dialect.statusOf(e));
-      const named = c.req.param('partner') ?? '';
-      const partner = isPartner(named) ? named : null;
-      const { code, path } = error;
-      log.warn({ dialect: dialect.name, partner, workspaceId, code, path }, 'a request of a partner was refused');
-      if (!isHandedOver)
-        observer.ingested({
-          ...NOTHING,
-          dialect: dialect.name,
-          outcome: code,
-          durationMs: performance.now() - startedAt,
-        });
+      const error = toHttpError(thrown, options.log, (e) => bodyStatus(e) ?? dialect.statusOf(e));
+      tell(inbound, dialect, error, progress);
       const answer = await dialect.refusal(error, inbound);
-      const headers = { ...error.headers };
-      // Without this a client that is still sending sees a broken socket instead of the answer.
-      if (!isRead) headers.connection = 'close';
-      // Some clients name themselves only when they are asked to.
-      if (error.status === 401 && dialect.isKeyOutside) headers['www-authenticate'] = 'Basic realm="muster"';
-      return c.json(answer, error.status as 400, headers);
+      return c.json(answer, error.status as 400, headersOf(error, dialect, progress));
     }
   };
 }
 
+/** How far a request has come. */
+interface Progress {
+  readonly startedAt: number;
+  isRead: boolean;
+  isHandedOver: boolean;
+  workspaceId: number | null;
+}
+
+function open(c: Context, dialect: Dialect, options: PartnerOptions, progress: Progress): Inbound {
+  let text: Promise<string> | undefined;
+  return {
+    c,
+    options,
+    readText: () => {
+      text ??= readBody(c, dialect.maxBodyBytes, () => {
+        progress.isRead = true;
+      });
+      return text;
+    },
+    note: ({ workspaceId }) => {
+      progress.workspaceId = workspaceId;
+    },
+    handOver: (workspaceId, work) => {
+      progress.isHandedOver = true;
+      return work(options.domains.in(workspaceId));
+    },
+  };
+}
+
+function tell(
+  { c, options }: Inbound,
+  { name: dialect }: Dialect,
+  { code, path }: HttpError,
+  progress: Progress,
+): void {
+  const { workspaceId, isHandedOver, startedAt } = progress;
+  const named = c.req.param('partner') ?? '';
+  const partner = isPartner(named) ? named : null;
+  options.log.warn({ dialect, partner, workspaceId, code, path }, 'a request of a partner was refused');
+  if (isHandedOver) return;
+  const durationMs = performance.now() - startedAt;
+  options.observer.ingested({ ...NOTHING, dialect, outcome: code, durationMs });
+}
+
 const NOTHING = { received: 0, matched: 0, held: 0, ignored: 0, added: 0, removed: 0, unchanged: 0 };
+
+function headersOf(error: HttpError, dialect: Dialect, { isRead }: Progress): Record<string, string> {
+  const headers = { ...error.headers };
+  // Without this a client that is still sending sees a broken socket instead of the answer.
+  if (!isRead) headers.connection = 'close';
+  // Some clients name themselves only when they are asked to.
+  if (error.status === 401 && dialect.isKeyOutside) headers['www-authenticate'] = 'Basic realm="muster"';
+  return headers;
+}

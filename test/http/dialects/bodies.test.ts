@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listen } from '../../../src/server.ts';
 import { openTestApp, type TestApp, type TestWorkspace } from '../../support/app.ts';
 import { cohortNames, deliver } from '../../support/dialects/client.ts';
 import { membersOf } from '../../support/members.ts';
@@ -123,4 +124,18 @@ describe('the body of a request', () => {
       expect(Number(said.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect((await send(packed, GZIP)).status).toBe(200);
   });
+});
+
+test('whoever has no key hears so over a real connection, however much they send', async () => {
+  const app = await openTestApp('pglite');
+  const server = await listen(app.muster, { port: 0, host: '127.0.0.1' });
+  const body = JSON.stringify({ users: 'x'.repeat(8 * 1024 * 1024) });
+  for (let i = 0; i < 5; i++)
+    for (const path of ['webhook', 'lists', 'properties', 'mixpanel']) {
+      const response = await fetch(`${server.url}/partners/amplitude/${path}`, { method: 'POST', body });
+      expect([path, response.status]).toEqual([path, 401]);
+      await response.arrayBuffer();
+    }
+  await server.stop();
+  await app.close();
 });
