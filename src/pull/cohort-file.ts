@@ -1,7 +1,7 @@
 import { pipeline, type Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { identityFault } from '../domain/users/identity.ts';
-import { codeOf, faultOfConnection, PullFault } from './fault.ts';
+import { faultOfDownload, PullFault } from './fault.ts';
 
 /** What was found in a file so far. */
 export interface Tally {
@@ -74,14 +74,9 @@ function isUsable(id: string): boolean {
 /** csv-parse repeats the cell in its messages, so only the place and the kind are taken from it. */
 function faultOfFile(error: unknown): unknown {
   if (error instanceof PullFault) return error;
-  const code = codeOf(error) ?? '';
   if (error instanceof CsvError) {
     const line = typeof error.lines === 'number' ? ` at line ${error.lines}` : '';
-    return new PullFault(`The downloaded file is no CSV${line} (${code}): pull the cohort again.`);
+    return new PullFault(`The downloaded file is no CSV${line} (${error.code}): pull the cohort again.`);
   }
-  if (code.startsWith('Z_'))
-    return new PullFault('The downloaded file is damaged or breaks off: pull the cohort again.');
-  return ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ETIMEDOUT', 'EPIPE'].includes(code)
-    ? faultOfConnection(error)
-    : error;
+  return faultOfDownload(error);
 }

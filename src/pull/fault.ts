@@ -71,8 +71,17 @@ export function faultOfConnection(error: unknown): PullFault {
   );
 }
 
+/** What it means that a file cannot be read to its end; the error itself where nothing is known of it. */
+export function faultOfDownload(error: unknown): unknown {
+  const code = codeOf(error) ?? '';
+  if (code.startsWith('Z_'))
+    return new PullFault('The downloaded file is damaged or breaks off: pull the cohort again.', { cause: error });
+  const isCut = ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ETIMEDOUT', 'EPIPE'].includes(code);
+  return isCut ? faultOfConnection(error) : error;
+}
+
 /** The code of a system error, wherever a library wrapped it. */
-export function codeOf(error: unknown): string | null {
+function codeOf(error: unknown): string | null {
   for (let e = error; e instanceof Error; e = e.cause) {
     const { code } = e as Error & { code?: unknown };
     if (typeof code === 'string') return code;

@@ -2,7 +2,7 @@ import { get as getPlain, type IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { faultOfConnection, faultOfStatus, PullFault, readRetryAfter } from './fault.ts';
+import { faultOfConnection, faultOfDownload, faultOfStatus, PullFault, readRetryAfter } from './fault.ts';
 
 interface FileOptions {
   readonly authorization: string;
@@ -18,7 +18,7 @@ const IDLE_MS = 60_000;
 const MAX_GZIPS = 2;
 
 /**
- * Opens a file, following redirects, which are never shown the keys. Answers its bytes decompressed; damage shows while they are read.
+ * Opens a file, following redirects, which are never shown the keys. Answers its bytes decompressed; most damage shows while they are read.
  *
  * Not with `fetch`: that takes a gzip body that breaks off for a whole one, and half a list would remove the other half from the cohort.
  * Errors: `PullFault`.
@@ -29,7 +29,10 @@ export async function openFile(address: string, { authorization, now, stop }: Fi
     const isStorage = redirects > 0;
     const answer = await send(url, isStorage ? {} : { authorization }, stop);
     const { statusCode = 0, headers } = answer;
-    if (statusCode === 200) return decompressed(checkEncoding(answer));
+    if (statusCode === 200)
+      return decompressed(checkEncoding(answer)).catch((error: unknown) => {
+        throw faultOfDownload(error);
+      });
     answer.destroy();
     if (statusCode < 300 || statusCode > 399 || headers.location === undefined)
       throw isStorage
