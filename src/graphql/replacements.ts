@@ -1,6 +1,5 @@
 import type { PageOutcome, Replacement } from '../domain/cohorts/replacement.ts';
 import { REPLACEMENT_STATES } from '../domain/cohorts/replacement.ts';
-import { fail } from '../domain/errors.ts';
 import { CohortChangeInput, readChange } from './apply-changes.ts';
 import { builder, WRITTEN } from './builder.ts';
 import { resultOf } from './errors.ts';
@@ -202,8 +201,9 @@ builder.mutationFields((t) => ({
   }),
 }));
 
+/** An id of nothing: the domain says what is wrong with the rest of the input before it says that there is no such list. */
+const NOTHING = '00000000-0000-0000-0000-000000000000';
+
 function readReplacementId(nodeId: string): string {
-  const id = decodeUuid('Replacement', nodeId);
-  if (id === null) throw fail('NOT_FOUND', 'There is no such replacement in this workspace.', { path: ['id'] });
-  return id;
+  return decodeUuid('Replacement', nodeId) ?? NOTHING;
 }

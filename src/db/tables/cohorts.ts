@@ -7,6 +7,7 @@ import {
   jsonb,
   pgTable,
   primaryKey,
+  smallint,
   text,
   uniqueIndex,
   uuid,
@@ -86,6 +87,8 @@ export const batches = pgTable(
     ofBatchId: bigint('of_batch_id', { mode: 'number' }),
     appliedAt: instant('applied_at').notNull(),
     durationMs: integer('duration_ms').notNull(),
+    /** Which kinds of identity it named users by, added up: 1 external id, 2 alias, 4 device id; null for what came before this was kept. */
+    identityKinds: smallint('identity_kinds'),
     /** Identifiers in the request, repeats included. */
     receivedCount: integer('received_count').notNull(),
     /** Of those, how many named a user. */

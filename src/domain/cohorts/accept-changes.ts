@@ -25,11 +25,11 @@ const LAST_RETRY_MS = 5 * 60_000;
  * after whatever waits of that cohort. Errors: as `applyChanges`, except LOCKED.
  */
 export async function acceptChanges(ctx: Ctx, command: CohortChanges): Promise<Outcome | null> {
-  checkChanges(command);
   const named = command.source.requestId
     ? command
     : { ...command, source: { ...command.source, requestId: `accepted-${newId()}` } };
   return observed(ctx, command.source.dialect, async () => {
+    checkChanges(command);
     const deadline = performance.now() + COMMIT_WITHIN_MS;
     const found = await prepare(ctx, named);
     if ('outcome' in found) return found.outcome;

@@ -14,7 +14,7 @@ import { ensureCohort, PATIENCE_MS, setCohortName } from './ensure-cohort.ts';
 import { type Folded, identitiesOf, listIdentities } from './fold.ts';
 import { endHold, holdIfTooMany } from './guard.ts';
 import { Lanes } from './lanes.ts';
-import { hashOf } from './late.ts';
+import { hashOf, isLate } from './late.ts';
 import { lookUp, type Prepared } from './look-up.ts';
 import { observed } from './observed.ts';
 import { inRoom, laneOf } from './room.ts';
@@ -130,9 +130,17 @@ async function applyFresh(
     ]);
     transitions.push(...changed);
   }
-  const name = group.findLast((p) => p.command.name)?.command.name;
-  const cohort = name ? await setCohortName(tx, before, name) : before;
+  const cohort = await nameAfter(tx, before, group);
   return folded.map((f, i) => toOutcome(cohort, f, transitions[i] as Transitions));
+}
+
+/** Gives the cohort the name that was sent last, unless something newer has been sent already. */
+async function nameAfter(tx: Ctx, cohort: Cohort, group: readonly Prepared[]): Promise<Cohort> {
+  const command = group.findLast((p) => p.command.name)?.command;
+  if (!command?.name || (cohort.isNamed && cohort.name === command.name)) return cohort;
+  const { computedAt } = command.source;
+  if (computedAt && (await isLate(tx, cohort.id, { computedAt }))) return cohort;
+  return setCohortName(tx, cohort, command.name);
 }
 
 /** Where the shrink guard is on, requests that remove somebody are looked at one by one. */
@@ -220,6 +228,7 @@ function toBatch(p: Prepared, cohort: Cohort, f: Folded): Batch {
     computedAt: source.computedAt ?? null,
     syncPauseSeconds: syncPause(cohort),
     unmatchedHashes: source.computedAt && f.matched < f.received ? unmatchedHashes(f, changes) : undefined,
+    identityKinds: kindsOf(p),
     durationMs: performance.now() - p.startedAt,
     received: f.received,
     matched: f.matched,
@@ -229,6 +238,11 @@ function toBatch(p: Prepared, cohort: Cohort, f: Folded): Batch {
     written: f.changes.length,
     changes: f.changes,
   };
+}
+
+function kindsOf({ lists }: Prepared): number {
+  const { externalIds, aliases, deviceIds } = lists;
+  return (externalIds.length > 0 ? 1 : 0) + (aliases.length > 0 ? 2 : 0) + (deviceIds.length > 0 ? 4 : 0);
 }
 
 /** Of whom nobody had, or who were left alone because something newer spoke of them: few, so all that are named are as good. */

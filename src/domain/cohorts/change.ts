@@ -80,7 +80,12 @@ export function checkChanges(command: CohortChanges): void {
     check(cohortTextFault(command.source.requestId, COHORT_ID_MAX_CHARACTERS), 'A request id', ['source', 'requestId']);
   if (command.source.keyId && !isUuid(command.source.keyId))
     throw fail('INVALID_INPUT', 'A key id is the id of a key.', { path: ['source', 'keyId'] });
-  command.changes.forEach((change, i) => {
+  checkIdentities(command.changes);
+}
+
+/** Errors: INVALID_INPUT with the path. */
+export function checkIdentities(changes: readonly CohortChange[]): void {
+  changes.forEach((change, i) => {
     change.externalIds.forEach((value, j) => void parseIdentityText(value, ['changes', i, 'externalIds', j]));
     change.deviceIds.forEach((value, j) => void parseIdentityText(value, ['changes', i, 'deviceIds', j]));
     change.aliases.forEach((a, j) => {

@@ -8,6 +8,7 @@ import { lockCohort, nothing, syncPause } from './apply-changes.ts';
 import type { Cohort, Outcome } from './cohort.ts';
 import { ensureCohort, setCohortName } from './ensure-cohort.ts';
 import { endHold, isTooMany } from './guard.ts';
+import { observed } from './observed.ts';
 import type { PageOutcome } from './replacement.ts';
 import { ended, lockReplacement, type ReplacementRow, requireReplacement } from './replacement-rows.ts';
 import {
@@ -29,6 +30,15 @@ const DEFAULT_GUARD_PERCENT = 50;
  * Committing twice answers the same. Errors: NOT_FOUND, NOT_ACTIVE (abandoned), LOCKED.
  */
 export async function commitReplacement(
+  ctx: Ctx,
+  input: { readonly id: string; readonly approve?: boolean | undefined },
+): Promise<Outcome> {
+  const { dialect } = await requireReplacement(ctx, input.id);
+  return observed(ctx, dialect, () => commitList(ctx, input));
+}
+
+/** As `commitReplacement`, for whoever tells the observer of the whole request. */
+export async function commitList(
   ctx: Ctx,
   input: { readonly id: string; readonly approve?: boolean | undefined },
 ): Promise<Outcome> {

@@ -84,7 +84,8 @@ export async function approveHeldChanges(ctx: Ctx, id: string): Promise<Outcome>
   const command = commandOfText(row.command ?? '');
   return observed(ctx, row.dialect, () =>
     inTransaction(ctx, async (tx) => {
-      const found = await prepare(tx, command);
+      // It was acknowledged long ago: a budget that was used up since then does not refuse it.
+      const found = await prepare(tx, command, { isAcknowledged: true });
       if ('outcome' in found) {
         // Its request was applied in another way meanwhile.
         await endHold(tx, id);

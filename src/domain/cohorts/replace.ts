@@ -7,7 +7,7 @@ import { fail } from '../errors.ts';
 import { requireImportKey } from '../keys/key.ts';
 import { touchKey, verifyHash } from '../keys/keys.ts';
 import { prepare, submit } from './apply-changes.ts';
-import { type CohortChange, type CohortChanges, checkChanges, type Source } from './change.ts';
+import { type CohortChange, type CohortChanges, checkChanges, checkIdentities, type Source } from './change.ts';
 import type { Outcome } from './cohort.ts';
 import { comparisonOf, end, guardPercent } from './commit-replacement.ts';
 import { ensureCohort, findPartnerCohort, PATIENCE_MS } from './ensure-cohort.ts';
@@ -93,6 +93,7 @@ export async function addToReplacement(
   ctx: Ctx,
   input: { readonly id: string; readonly change: CohortChange; readonly maxIdentifiers?: number | undefined },
 ): Promise<PageOutcome> {
+  checkIdentities([input.change]);
   const staged = await requireReplacement(ctx, input.id);
   if (staged.state !== 'OPEN') throw ended();
   if (input.change.remove)

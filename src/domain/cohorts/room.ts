@@ -18,13 +18,12 @@ export interface RoomLimits {
 }
 
 /**
- * An identifier in hand takes some 100 bytes, so that a full room is 100 MB and, at the speed of PostgreSQL on a small machine, ten seconds
- * of work: more could not be answered while anybody still waits for it. A lane at its limit is as much as its patience lasts for. Amplitude
- * sends four requests of a cohort at a time, so a lane that has fewer in hand is not the flood.
+ * As much as PostgreSQL on a small machine does in the five seconds that a request has patience for: more would only wait to be refused
+ * later. Amplitude sends four requests of a cohort at a time, so a lane that has fewer in hand is not the flood.
  */
 const LIMITS: RoomLimits = {
-  all: { requests: 2_048, identifiers: 1_000_000 },
-  lane: { requests: 256, identifiers: 500_000 },
+  all: { requests: 2_048, identifiers: 500_000 },
+  lane: { requests: 256, identifiers: 250_000 },
   quietLaneRequests: 4,
 };
 

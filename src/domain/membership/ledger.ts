@@ -20,6 +20,8 @@ export interface Batch {
   readonly ofBatchId?: number | undefined;
   /** Hashes of the identities that nobody had, where the sender's form has a time. */
   readonly unmatchedHashes?: readonly string[] | undefined;
+  /** Which kinds of identity it named users by, added up: 1 external id, 2 alias, 4 device id. */
+  readonly identityKinds?: number | undefined;
   readonly durationMs: number;
   readonly received: number;
   readonly matched: number;
@@ -55,7 +57,7 @@ export async function appendBatches(ctx: Ctx, batches: readonly Batch[]): Promis
     sql`/* appendBatches */ with b as materialized (
       select * from jsonb_to_recordset(${JSON.stringify(batches.map(toRow))}::text::jsonb) as b(
         n int, cohort_id int, dialect text, key_id uuid, request_id text, computed_at timestamptz, of_batch_id bigint, sync_pause int,
-        unmatched_hashes bigint[], duration_ms int, received int, matched int, held int, ignored int, reasons jsonb, written int)),
+        unmatched_hashes bigint[], identity_kinds smallint, duration_ms int, received int, matched int, held int, ignored int, reasons jsonb, written int)),
     ${flips(ctx.workspaceId, changes, owners)},
     done as materialized (
       select b.n, count(t.v) filter (where t.v > 0 and t.is_real)::int as added_count, count(t.v) filter (where t.v < 0 and t.is_real)::int as removed_count,
@@ -70,10 +72,10 @@ export async function appendBatches(ctx: Ctx, batches: readonly Batch[]): Promis
       left join lateral (select x.sync_no, x.applied_at from batches x where x.workspace_id = ${ctx.workspaceId}::int
         and x.cohort_id = p.cohort_id and x.sync_no is not null order by x.sync_no desc, x.id desc limit 1) l on true),
     ledger as (
-      insert into batches (workspace_id, cohort_id, dialect, key_id, request_id, computed_at, of_batch_id, sync_no, applied_at, duration_ms,
+      insert into batches (workspace_id, cohort_id, dialect, key_id, request_id, computed_at, of_batch_id, sync_no, identity_kinds, applied_at, duration_ms,
         received_count, matched_count, held_count, ignored_count, reasons, added_count, removed_count, added, removed, unchanged, unmatched_hashes)
       select ${ctx.workspaceId}::int, b.cohort_id, b.dialect, b.key_id, b.request_id, b.computed_at, b.of_batch_id,
-        case when b.sync_pause is not null then sync.sync_no end, ${now}::timestamptz, b.duration_ms, b.received, b.matched,
+        case when b.sync_pause is not null then sync.sync_no end, b.identity_kinds, ${now}::timestamptz, b.duration_ms, b.received, b.matched,
         b.held, b.ignored, b.reasons, done.added_count, done.removed_count, done.added, done.removed, done.unchanged, b.unmatched_hashes
       from b join done on done.n = b.n left join sync on sync.cohort_id = b.cohort_id order by b.n
       returning id),
@@ -81,7 +83,7 @@ export async function appendBatches(ctx: Ctx, batches: readonly Batch[]): Promis
       insert into usage_daily as u (workspace_id, cohort_id, key_id, day, received, matched, written, changed)
       select ${ctx.workspaceId}::int, b.cohort_id, coalesce(b.key_id, ${NO_KEY}::uuid), (${now}::timestamptz at time zone 'UTC')::date,
         sum(b.received), sum(b.matched), sum(b.written), sum(done.added_count + done.removed_count)
-      from b join done on done.n = b.n where b.received > 0 and b.cohort_id > 0 group by 2, 3 order by 2, 3
+      from b join done on done.n = b.n where (b.received > 0 or (b.written > 0 and b.sync_pause is not null)) and b.cohort_id > 0 group by 2, 3 order by 2, 3
       on conflict (workspace_id, cohort_id, key_id, day) do update set received = u.received + excluded.received,
         matched = u.matched + excluded.matched, written = u.written + excluded.written, changed = u.changed + excluded.changed)
     select done.n as batch, done.added_count as added, done.removed_count as removed, i.id::text as id
@@ -163,6 +165,7 @@ function toRow(batch: Batch, n: number): object {
     of_batch_id: batch.ofBatchId ?? null,
     sync_pause: batch.syncPauseSeconds ?? null,
     unmatched_hashes: batch.unmatchedHashes ?? null,
+    identity_kinds: batch.identityKinds ?? null,
     duration_ms: Math.round(batch.durationMs),
     received: batch.received,
     matched: batch.matched,

@@ -20,7 +20,7 @@ export async function expandFilters(ctx: Ctx, filters: readonly Filter[]): Promi
 }
 
 /** The filters of segments and of all that they refer to, by segment. */
-async function loadWithAll(ctx: Ctx, ids: readonly string[]): Promise<Map<string, Filter>> {
+export async function loadWithAll(ctx: Ctx, ids: readonly string[]): Promise<Map<string, Filter>> {
   const rows = await queryRows<{ id: string; filter: string }>(
     ctx.db,
     sql`/* loadWithAll */ with recursive need(id) as (

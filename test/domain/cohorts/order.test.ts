@@ -83,6 +83,13 @@ describe.each(DATABASES)('messages that say when they were computed, on %s', (ki
     expect(await membersOf(ctx, cohort?.id ?? 0)).toEqual([a]);
   });
 
+  test('give the cohort the newest name, in whatever order they come', async () => {
+    const named = (second: number, name: string) => applyChanges(ctx, { ...message(second, undefined), name });
+    await named(20, 'New');
+    expect((await named(10, 'Old')).cohort?.name).toBe('New');
+    expect((await named(20, 'Newer')).cohort?.name).toBe('Newer');
+  });
+
   test('compare people, not identities', async () => {
     await seedUsers(ctx, { externalId: 'a', aliases: [{ label: 'crm', name: 'x' }] });
     const { cohort } = await tell(20, removes({ aliases: [{ label: 'crm', name: 'x' }] }));
