@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { queryRows } from '../../src/db/client.ts';
 import type { Ctx } from '../../src/domain/context.ts';
 import { RESERVED, usersOfBlock } from '../../src/domain/membership/bits.ts';
+import { factsByHand, factsStored } from './facts.ts';
 
 // What a test compares: the bits, the ledger and the tables, each read on its own and as plainly as possible.
 
@@ -104,7 +105,8 @@ export async function usageOf(ctx: Ctx): Promise<UsageRow[]> {
 
 /**
  * Every fault of the workspace as a sentence, none when it is sound: the ledger replays to the bits, nobody is a member who is no user, the
- * reserved sets are what the tables say, and no identity is held that has a user.
+ * reserved sets and what is kept of attributes and aliases are what the tables say, every block knows when its users were made, and no
+ * identity is held that has a user.
  */
 export async function faultsOf(ctx: Ctx): Promise<string[]> {
   const faults: string[] = [];
@@ -130,6 +132,26 @@ export async function faultsOf(ctx: Ctx): Promise<string[]> {
     );
   same('identified, by bits', await membersOf(ctx, RESERVED.identified), await named(1));
   same('aliased, by bits', await membersOf(ctx, RESERVED.aliased), await named(2));
+  same('with a device, by bits', await membersOf(ctx, RESERVED.deviced), await named(3));
+  for (let bit = 0; bit < 14; bit++)
+    same(
+      `random buckets with bit ${bit}`,
+      await membersOf(ctx, -10 - bit),
+      users.filter((user) => (bucketByHand(user) >> bit) & 1),
+    );
+  same(
+    'made at a time that their block does not know',
+    await numbers(
+      ctx,
+      sql`select u.id as n from users u left join user_blocks b on b.workspace_id = u.workspace_id and b.block = u.id >> 13
+        where u.workspace_id = ${ctx.workspaceId} and u.created_at between b.first_created_at and b.last_created_at is not true order by 1`,
+    ),
+    [],
+  );
+  const [kept, right] = [await factsStored(ctx), await factsByHand(ctx)];
+  for (const key of new Set([...Object.keys(kept), ...Object.keys(right)]))
+    if (JSON.stringify(kept[key]) !== JSON.stringify(right[key]))
+      faults.push(`fact ${key}: ${JSON.stringify(kept[key])} instead of ${JSON.stringify(right[key])}`);
   same(
     'identified, by table',
     await numbers(
@@ -145,6 +167,18 @@ export async function faultsOf(ctx: Ctx): Promise<string[]> {
   );
   same('held although they have a user', held, []);
   return faults;
+}
+
+/** The bucket of a user in arithmetic without a limit. */
+function bucketByHand(user: number): number {
+  const mask = 0xffffffffn;
+  let h = (BigInt(user) * 40503n) & mask;
+  h ^= h >> 15n;
+  h = (h * 60493n) & mask;
+  h ^= h >> 13n;
+  h = (h * 51829n) & mask;
+  h ^= h >> 16n;
+  return Number(h % 10000n);
 }
 
 async function numbers(ctx: Ctx, query: ReturnType<typeof sql>): Promise<number[]> {

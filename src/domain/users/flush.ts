@@ -1,13 +1,17 @@
 import { sql } from 'drizzle-orm';
 import { intArray, queryPrepared, textArray } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
-import { RESERVED, STAGED_BELOW } from '../membership/bits.ts';
-import { appendBatches, type Batch, flipBits } from '../membership/ledger.ts';
+import { BLOCK_SHIFT, BUCKET_BITS, bucketSet, RESERVED, STAGED_BELOW } from '../membership/bits.ts';
+import { bucketOf } from '../membership/buckets.ts';
+import { appendBatches, type Batch } from '../membership/ledger.ts';
+import { Masks, writeMasks } from '../membership/masks.ts';
 import { attributesOf, forebears, isHeir, patchOf, splitPatch } from './attributes.ts';
 import { takeWorkspaceAlone } from './gate.ts';
 import { table } from './hold.ts';
+import { keepFacts } from './keep-facts.ts';
+import { type LiveIndex, liveIndexes, readIndexes } from './live-indexes.ts';
 import { noteDrops } from './pending-drops.ts';
-import { type Arrival, isAliased, isIdentified, type Person, type Roster, survivor } from './roster.ts';
+import { type Arrival, isAliased, isDeviced, isIdentified, type Person, type Roster, survivor } from './roster.ts';
 import type { Attributes } from './user-input.ts';
 
 /** What became of pending members while users appeared. */
@@ -19,7 +23,7 @@ export interface Joined {
 }
 
 /**
- * Writes what changed in a roster: users, identities, the reserved sets, and the memberships that follow. Pending members of an identity
+ * Writes what changed in a roster: users, identities, what is kept of them as bits, and the memberships that follow. Pending members of an identity
  * that now has a user join their cohorts here, in the transaction that gives it the user. Locks go in one order everywhere: workspace,
  * identities, cohorts.
  */
@@ -27,8 +31,9 @@ export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
   const people = [...roster.people.values()];
   const staying = people.filter((p) => !p.gone);
   const going = people.filter((p) => p.gone && !p.isNew);
-  await settleWorkspace(tx, roster);
+  const indexes = await settleWorkspace(tx, roster);
   const before = await storedAttributes(tx, staying.filter(isHeir).flatMap(forebears));
+  await keepFacts(tx, people, indexes, before);
   await insertUsers(
     tx,
     staying.filter((p) => p.isNew),
@@ -48,14 +53,19 @@ export async function flush(tx: Ctx, roster: Roster): Promise<Joined> {
   return joined;
 }
 
-/** Where imports under way must notice, waits for them to commit and makes later ones look up again. */
-async function settleWorkspace(tx: Ctx, roster: Roster): Promise<void> {
+/**
+ * Where imports under way must notice, waits for them to commit and makes later ones look up again. Answers which attributes are indexed:
+ * most workspaces index none, and are not asked a question of its own for it.
+ */
+async function settleWorkspace(tx: Ctx, roster: Roster): Promise<LiveIndex[]> {
   if (roster.unsettles) await takeWorkspaceAlone(tx);
-  await queryPrepared(
+  const [row] = await queryPrepared<{ indexes: string | null }>(
     tx.db,
     sql`/* settleWorkspace */ update workspaces set next_user_id = ${roster.nextId}::int,
-    identity_epoch = identity_epoch + ${roster.unsettles ? 1 : 0}::int where id = ${tx.workspaceId}::int`,
+    identity_epoch = identity_epoch + ${roster.unsettles ? 1 : 0}::int where id = ${tx.workspaceId}::int
+    returning ${liveIndexes(tx.workspaceId)} as indexes`,
   );
+  return readIndexes(row?.indexes ?? null);
 }
 
 /** The attributes of people as they are before this call. The workspace row is held: nobody changes them meanwhile. */
@@ -72,12 +82,19 @@ async function storedAttributes(tx: Ctx, people: readonly Person[]): Promise<Map
 
 async function insertUsers(tx: Ctx, people: readonly Person[], before: ReadonlyMap<number, Attributes>): Promise<void> {
   if (people.length === 0) return;
+  const now = sql`${tx.now().toISOString()}::timestamptz`;
   await queryPrepared(
     tx.db,
-    sql`/* insertUsers */ insert into users (workspace_id, id, is_identified, attributes, created_at)
-    select ${tx.workspaceId}::int, id, identified = 1, attributes::jsonb, ${tx.now().toISOString()}::timestamptz
-    from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
-      ${textArray(people.map((p) => JSON.stringify(attributesOf(p, before))))}) as u(id, identified, attributes)`,
+    sql`/* insertUsers */ with made as (
+      insert into users (workspace_id, id, is_identified, attributes, created_at)
+      select ${tx.workspaceId}::int, id, identified = 1, attributes::jsonb, ${now}
+      from unnest(${intArray(people.map((p) => p.id))}, ${intArray(people.map((p) => (isIdentified(p) ? 1 : 0)))},
+        ${textArray(people.map((p) => JSON.stringify(attributesOf(p, before))))}) as u(id, identified, attributes))
+    insert into user_blocks as b (workspace_id, block, first_created_at, last_created_at)
+    select ${tx.workspaceId}::int, block, ${now}, ${now} from unnest(${intArray([...new Set(people.map((p) => p.id >> BLOCK_SHIFT))])}) as u(block)
+    on conflict (workspace_id, block) do update set first_created_at = least(b.first_created_at, excluded.first_created_at),
+      last_created_at = greatest(b.last_created_at, excluded.last_created_at)
+    where excluded.first_created_at < b.first_created_at or excluded.last_created_at > b.last_created_at`,
   );
 }
 
@@ -219,22 +236,21 @@ function userBatch(cohortId: number, dialect: string, changes: readonly number[]
 }
 
 async function writeReservedSets(tx: Ctx, people: readonly Person[]): Promise<void> {
-  const everyone: number[] = [];
-  const identified: number[] = [];
-  const aliased: number[] = [];
-  const note = (list: number[], was: boolean, is: boolean, id: number) => {
-    if (was !== is) list.push(is ? id : -id);
-  };
+  const masks = new Masks();
   for (const p of people) {
-    note(everyone, !p.isNew, !p.gone, p.id);
-    note(identified, p.wasIdentified, !p.gone && isIdentified(p), p.id);
-    note(aliased, p.wasAliased, !p.gone && isAliased(p), p.id);
+    const note = (set: number, was: boolean, is: boolean) => {
+      if (was !== is) masks.note(set, p.id, is);
+    };
+    note(RESERVED.everyone, !p.isNew, !p.gone);
+    note(RESERVED.identified, p.wasIdentified, !p.gone && isIdentified(p));
+    note(RESERVED.aliased, p.wasAliased, !p.gone && isAliased(p));
+    note(RESERVED.deviced, p.wasDeviced, !p.gone && isDeviced(p));
+    if (p.isNew === !p.gone) {
+      const bucket = bucketOf(p.id);
+      for (let bit = 0; bit < BUCKET_BITS; bit++) if ((bucket >> bit) & 1) masks.note(bucketSet(bit), p.id, p.isNew);
+    }
   }
-  await flipBits(tx, [
-    { cohortId: RESERVED.everyone, changes: everyone },
-    { cohortId: RESERVED.identified, changes: identified },
-    { cohortId: RESERVED.aliased, changes: aliased },
-  ]);
+  await writeMasks(tx, masks);
 }
 
 async function deleteUsers(tx: Ctx, going: readonly Person[]): Promise<void> {

@@ -16,6 +16,8 @@ export interface Person {
   /** As it is in the database, for telling afterwards what changed. */
   readonly wasIdentified: boolean;
   readonly wasAliased: boolean;
+  readonly wasDeviced: boolean;
+  readonly hadLabels: ReadonlySet<string>;
   /** Identities this person has, by key. */
   readonly identities: Map<string, Holding>;
   /** What happened to their attributes, in order. */
@@ -108,6 +110,8 @@ export class Roster {
       isNew: false,
       wasIdentified: holdings.some(isCurrentExternalId),
       wasAliased: holdings.some(isCurrentAlias),
+      wasDeviced: holdings.some(isCurrentDevice),
+      hadLabels: labelsAmong(holdings),
       identities,
       attributeChanges: [],
       gone: null,
@@ -134,6 +138,8 @@ export class Roster {
       isNew: true,
       wasIdentified: false,
       wasAliased: false,
+      wasDeviced: false,
+      hadLabels: NO_LABELS,
       identities: new Map(),
       attributeChanges: [],
       gone: null,
@@ -215,6 +221,15 @@ export function isAliased(person: Person): boolean {
   return [...person.identities.values()].some(isCurrentAlias);
 }
 
+export function isDeviced(person: Person): boolean {
+  return [...person.identities.values()].some(isCurrentDevice);
+}
+
+/** The labels under which a person has an alias. */
+export function labelsOf(person: Person): ReadonlySet<string> {
+  return labelsAmong(person.identities.values());
+}
+
 /** The external id a person is known by now; older ones still resolve. */
 export function currentExternalId(person: Person): string | null {
   return [...person.identities.values()].find(isCurrentExternalId)?.identity.value ?? null;
@@ -238,4 +253,16 @@ function isCurrentExternalId(h: Holding): boolean {
 
 function isCurrentAlias(h: Holding): boolean {
   return h.identity.kind === KIND.alias && !h.isDeprecated;
+}
+
+function isCurrentDevice(h: Holding): boolean {
+  return h.identity.kind === KIND.deviceId && !h.isDeprecated;
+}
+
+/** Most people have no alias: they share one empty set. */
+const NO_LABELS: ReadonlySet<string> = new Set();
+
+function labelsAmong(holdings: Iterable<Holding>): ReadonlySet<string> {
+  const labels = [...holdings].filter(isCurrentAlias).map((h) => h.identity.label);
+  return labels.length === 0 ? NO_LABELS : new Set(labels);
 }
