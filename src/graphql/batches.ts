@@ -112,7 +112,7 @@ builder.node(BatchRef, {
     whyIrreversible: t.string({
       nullable: true,
       description: 'Why it cannot be undone or replayed; null when it can.',
-      resolve: (batch) => whyIrreversible(batch),
+      resolve: (batch) => whyIrreversible(batch)?.message ?? null,
     }),
   }),
 });

@@ -334,6 +334,19 @@ describe.each(DATABASES)('the ledger over GraphQL on %s', (kind) => {
     expect(await refused('from: "2026-03-01T12:00:00.001Z", by: BATCH')).toEqual([undefined, undefined]);
   });
 
+  test('the points of all histories of a request are counted before they are read', async () => {
+    await add('ada');
+    await send(ws.ctx, 'd', adds({ externalIds: ['ada'] }));
+    const times = (n: number) =>
+      Array.from({ length: n }, (_, i) => `h${i}: sizeHistory(from: "2026-03-01T00:00:00Z", by: SYNC) { size }`).join(
+        ' ',
+      );
+    const many = async (n: number) => codeOf(await ws.ask(`{ cohorts { nodes { ${times(n)} } } }`));
+    // Of 100,000: two cohorts with 24 histories of 2,000 points each, and the page of cohorts.
+    expect(await many(24)).toBeNull();
+    expect(await many(25)).toBe('LIMIT_EXCEEDED');
+  });
+
   test('members as of a time are those of today’s users who were in then, page by page', async () => {
     await add('ada', 'bob', 'cyd');
     clock.advance(HOUR);

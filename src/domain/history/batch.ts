@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import type { ErrorCode } from '../errors.ts';
 
 /** One row of the ledger: a request that was applied, or what users or an operator changed. */
 export interface LedgerBatch {
@@ -30,12 +31,20 @@ export const USER_DIALECTS = ['join', 'merge', 'delete'] as const;
 /** Written when an operator had a batch taken back or applied again. */
 export const OPERATOR_DIALECTS = ['undo', 'replay'] as const;
 
-/** Why a batch cannot be undone or replayed, as a sentence; null when it can. */
-export function whyIrreversible(batch: Pick<LedgerBatch, 'dialect' | 'isForgotten'>): string | null {
+/** Why a batch cannot be undone or replayed, as a code and a sentence; null when it can. */
+export function whyIrreversible(
+  batch: Pick<LedgerBatch, 'dialect' | 'isForgotten'>,
+): { readonly code: ErrorCode; readonly message: string } | null {
   if (USER_DIALECTS.some((dialect) => dialect === batch.dialect))
-    return `This batch was written because users changed (${batch.dialect}): it cannot be undone or replayed.`;
-  if (batch.isForgotten) return 'The ledger no longer remembers whom this batch moved: only later ones can be undone.';
-  return null;
+    return {
+      code: 'INVALID_INPUT',
+      message: `This batch was written because users changed (${batch.dialect}): it cannot be undone or replayed.`,
+    };
+  if (!batch.isForgotten) return null;
+  return {
+    code: 'NOT_RETAINED',
+    message: 'The ledger no longer remembers whom this batch moved: only later ones can be undone.',
+  };
 }
 
 /** The columns of `b` that `readBatch` reads. Whom a batch named is left out: that can be a million numbers. */

@@ -88,7 +88,7 @@ async function requireReversible(tx: Ctx, batchId: number): Promise<LedgerBatch>
   const batch = (await batchesByIds(tx, [batchId])).get(batchId);
   if (!batch) throw fail('NOT_FOUND', 'There is no such batch in this workspace.', { path: ['batch'] });
   const why = whyIrreversible(batch);
-  if (why) throw fail(batch.isForgotten ? 'NOT_RETAINED' : 'INVALID_INPUT', why, { path: ['batch'] });
+  if (why) throw fail(why.code, why.message, { path: ['batch'] });
   return batch;
 }
 
