@@ -22,6 +22,8 @@ export class ListenError extends Error {
 const GRACE_MS = 10_000;
 /** For sending one request. Its bytes take room from others' for so long. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than load balancers keep a connection, a minute as a rule: the one that closes it first must not be the one that is sent to. */
+const KEEP_ALIVE_MS = 75_000;
 
 /** Listens on a port (0: any free one). Errors: `ListenError`. The server owns the Muster it is given: stopping closes it. */
 export async function listen(
@@ -32,7 +34,7 @@ export async function listen(
     fetch: muster.fetch,
     port: options.port,
     hostname: options.host,
-    serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS },
+    serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
   }) as Server;
   const stopServing = makeStoppable(server);
   // `once` rejects when the server emits an error instead.

@@ -95,7 +95,7 @@ describe('while as much of a cohort is in hand as may be', () => {
     const until = new Promise<void>((open) => {
       empty = open;
     });
-    void roomOf(app.database.db).hold(laneOf(ws.ctx, command(cohort, [])), 500_000, () => until);
+    void roomOf(app.database.db).hold(laneOf(ws.ctx, command(cohort, [])), 250_000, () => until);
     onTestFinished(() => empty());
   }
 
@@ -107,7 +107,7 @@ describe('while as much of a cohort is in hand as may be', () => {
     expect(refused).toMatchObject({ status: 429, headers: { 'retry-after': '1', connection: 'keep-alive' } });
     expect(refused.body).toEqual({ message: expect.stringContaining('Nothing was applied') });
     expect((await post(PATH, change('other'), {}, agent)).status).toBe(201);
-    expect(await figure('muster_ingest_in_hand_identifiers')).toBe(500_000);
+    expect(await figure('muster_ingest_in_hand_identifiers')).toBe(250_000);
     expect(await figure('muster_ingest_requests_total{dialect="braze",outcome="OVERLOADED"}')).toBeGreaterThan(0);
   });
 
