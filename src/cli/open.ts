@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
-import { createMuster, type DatabaseOption, type Muster } from '../app.ts';
+import { createMuster, type DatabaseOption, type Muster, type MusterOptions } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
 import type { Actor } from '../domain/context.ts';
 import type { Domain } from '../domain/index.ts';
@@ -14,18 +14,19 @@ export function databaseOf(config: Config): DatabaseOption {
 }
 
 /** Opens Muster as the environment says, for a command that is not the server. */
-export async function openFromEnvironment(): Promise<Muster> {
+export async function openFromEnvironment(rest: MusterOptions = {}): Promise<Muster> {
   const config = readConfig();
   return createMuster({
     database: databaseOf(config),
     amplitude: config.amplitude,
     log: pino({ level: config.logLevel }, pino.destination(2)),
+    ...rest,
   });
 }
 
 /** Runs a command over an open Muster and closes it whatever happens. */
-export async function withMuster(work: (muster: Muster) => Promise<void>): Promise<void> {
-  const muster = await openFromEnvironment();
+export async function withMuster(work: (muster: Muster) => Promise<void>, rest: MusterOptions = {}): Promise<void> {
+  const muster = await openFromEnvironment(rest);
   try {
     await work(muster);
   } finally {
@@ -49,10 +50,14 @@ export function workspaceOption(): Option {
 }
 
 /** Runs a command about one workspace. Errors: NOT_FOUND when there is no such workspace. */
-export async function withDomain(options: InWorkspace, work: (domain: Domain) => Promise<void>): Promise<void> {
+export async function withDomain(
+  options: InWorkspace,
+  work: (domain: Domain) => Promise<void>,
+  rest: MusterOptions = {},
+): Promise<void> {
   await withMuster(async (muster) => {
     const domain = muster.domain(options.workspace, COMMAND_LINE);
     await domain.workspaces.getWorkspace();
     await work(domain);
-  });
+  }, rest);
 }

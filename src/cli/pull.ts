@@ -15,19 +15,22 @@ interface PullCommand extends InWorkspace {
 /** `muster cohorts pull`. */
 export function addPullCommand(cohorts: Command): void {
   cohorts
-    .command('pull <cohort id>')
+    .command('pull')
+    .argument('<cohort>', "the partner's id of the cohort")
     .description('fetch a whole cohort from its sender and make it what the cohort is')
     .option('--partner <partner>', 'whose cohort it is', AMPLITUDE)
     .option('--wait', 'do it here if no server does, and wait for the end')
     .addOption(workspaceOption())
-    .action((partnerCohortId: string, options: PullCommand) =>
-      withDomain(options, async (domain) => {
+    .action((partnerCohortId: string, options: PullCommand) => {
+      const work = async (domain: Domain) => {
         const { partner } = options;
         const pull = await domain.pulls.requestPull({ partner, partnerCohortId, askedBy: 'command line' });
         if (options.wait) await waitFor(domain, pull);
         else process.stdout.write(`Asked for as ${pull.id}: a running server does it, or this command with --wait.\n`);
-      }),
-    );
+      };
+      // Whoever does not wait must not begin what is then left half done.
+      return withDomain(options, work, { background: options.wait === true });
+    });
 }
 
 const LOOK_EVERY_MS = 500;

@@ -5,7 +5,7 @@ import { loadCohort } from './cohorts.ts';
 import { resultOf } from './errors.ts';
 import { CohortRefInput, parseCohortRef } from './inputs.ts';
 import { isUuid } from './node-id.ts';
-import { CohortRef } from './refs.ts';
+import { BatchRef, CohortRef } from './refs.ts';
 
 /** The most pulls of one cohort in an answer. */
 const NEWEST_MAX = 50;
@@ -54,6 +54,12 @@ builder.node(PullRef, {
     }),
     refusedRows: t.exposeInt('refusedRows', {
       description: 'Rows of the list that name nobody: without a user id, or with one that no user can have.',
+    }),
+    batch: t.field({
+      type: BatchRef,
+      nullable: true,
+      description: 'The row of the ledger it became.',
+      resolve: (pull, _, { loaders }) => (pull.batchId === null ? null : loaders.batch.load(pull.batchId)),
     }),
   }),
 });

@@ -40,6 +40,7 @@ const NEEDS: Readonly<Record<string, Scope>> = {
   upsertUsers: 'users:write',
   applyCohortChanges: 'cohorts:write',
   updateCohort: 'cohorts:write',
+  pullCohort: 'cohorts:write',
   undoBatch: 'cohorts:write',
   replayBatch: 'cohorts:write',
   createSegment: 'segments:write',

@@ -100,6 +100,7 @@ describe.each(DATABASES)('statements on %s', (kind) => {
       '{ cohorts { nodes { members(asOf: "NOW", first: 5) { totalCount nodes { externalId } } then: members(asOf: "2026-01-01T00:00:00Z") { totalCount } } } }',
     ],
     ['a partner’s cohorts', 1, `{ partner(name: "amplitude") { name endpoints { path } cohorts { ${page} } } }`],
+    ['cohorts with their pulls', 2, '{ cohorts { nodes { pulls { state } } } }'],
     ['one cohort', 1, '{ cohort(by: { name: "c1" }) { id } }'],
     [
       'several cohorts by name, id and partner',
