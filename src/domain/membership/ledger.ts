@@ -93,23 +93,6 @@ export async function appendBatches(ctx: Ctx, batches: readonly Batch[]): Promis
   return rows.map(({ added, removed, id }) => ({ added, removed, batchId: Number(id) }));
 }
 
-/** Bits to set and clear in one set: user ids, positive to add and negative to remove, each user once. */
-export interface Flip {
-  readonly cohortId: number;
-  readonly changes: readonly number[] | Int32Array;
-}
-
-/** Sets and clears bits without a ledger row: for the reserved sets, whose history is the users'. The caller holds the workspace row. */
-export async function flipBits(ctx: Ctx, sets: readonly Flip[]): Promise<void> {
-  const { changes, owners } = flatten(sets);
-  if (changes.length === 0) return;
-  await queryPrepared(
-    ctx.db,
-    sql`/* flipBits */ with b as materialized (select * from unnest(${intArray(sets.map((_, n) => n))}, ${intArray(sets.map((f) => f.cohortId))}) as b(n, cohort_id)),
-      ${flips(ctx.workspaceId, changes, owners)} select 1`,
-  );
-}
-
 /**
  * The common table expressions that flip bits of the sets in `b(n, cohort_id)`: `t(n, v, is_real)` are the changes and whether they changed anything. One exclusive-or writes additions and removals;
  * blocks in which nothing flips are not written, so a repeated request leaves almost no trace in the write-ahead log.
@@ -141,7 +124,7 @@ function flips(workspaceId: number, changes: Int32Array, owners: Int32Array): SQ
       select ${workspaceId}::int, cohort_id, block, x from c where tid is null)`;
 }
 
-function flatten(batches: readonly Flip[]): { changes: Int32Array; owners: Int32Array } {
+function flatten(batches: readonly Batch[]): { changes: Int32Array; owners: Int32Array } {
   const total = batches.reduce((sum, batch) => sum + batch.changes.length, 0);
   const changes = new Int32Array(total);
   const owners = new Int32Array(total);

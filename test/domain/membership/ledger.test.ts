@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { nameCohort } from '../../../src/domain/cohorts/cohorts.ts';
 import type { Ctx } from '../../../src/domain/context.ts';
 import { inTransaction } from '../../../src/domain/context.ts';
-import { appendBatches, type Batch, flipBits } from '../../../src/domain/membership/ledger.ts';
+import { appendBatches, type Batch } from '../../../src/domain/membership/ledger.ts';
 import { fakeClock, makeContext, otherWorkspace } from '../../support/context.ts';
 import { DATABASES, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { ledgerOf, membersOf, replayLedger, usageOf } from '../../support/members.ts';
@@ -174,23 +174,6 @@ describe.each(DATABASES)('the ledger on %s', (kind) => {
     await append(batch(cohort, [1, -2], { received: 2, matched: 2, written: 2 }));
     await append(batch(cohort, [7], { received: 0, dialect: 'join' }));
     expect(await usageOf(ctx)).toEqual([expect.objectContaining({ received: 7, matched: 5, written: 5, changed: 4 })]);
-  });
-
-  test('flips a set without a row of the ledger', async () => {
-    await inTransaction(ctx, (tx) =>
-      flipBits(tx, [
-        { cohortId: 0, changes: [1, BLOCK] },
-        { cohortId: -1, changes: [] },
-      ]),
-    );
-    await inTransaction(ctx, (tx) =>
-      flipBits(tx, [
-        { cohortId: 0, changes: [-1, 5] },
-        { cohortId: -1, changes: [5] },
-      ]),
-    );
-    expect(await membersOf(ctx, 0)).toEqual([5, BLOCK]);
-    expect(await membersOf(ctx, -1)).toEqual([5]);
   });
 
   test('agrees with sets in memory after any sequence of batches', async () => {
