@@ -11,6 +11,7 @@ import * as syncs from './history/syncs.ts';
 import * as jobs from './jobs/jobs.ts';
 import * as keys from './keys/keys.ts';
 import * as pulls from './pulls/pulls.ts';
+import * as explanations from './segments/explain.ts';
 import * as members from './segments/members.ts';
 import * as segments from './segments/segments.ts';
 import * as usage from './usage/usage.ts';
@@ -41,6 +42,7 @@ export function bindDomain(ctx: Ctx) {
     pulls: bind(ctx, pulls),
     segments: bind(ctx, segments),
     members: bind(ctx, members),
+    explanations: bind(ctx, explanations),
     forecasts: bind(ctx, forecasts),
     jobs: bind(ctx, jobs),
   };

@@ -1,4 +1,3 @@
-import type { Filter } from '../domain/segments/filter.ts';
 import {
   MEMBERSHIP_MAX_SEGMENTS,
   MEMBERSHIP_MAX_USERS,
@@ -100,24 +99,6 @@ const SegmentOrder = builder.inputType('SegmentOrder', {
   }),
 });
 
-const SegmentPreview = builder.objectRef<{ readonly filter: Filter }>('SegmentPreview').implement({
-  description: 'What a filter would give, without saving it.',
-  fields: (t) => ({
-    size: t.int({
-      description: 'How many users it has, exactly.',
-      resolve: ({ filter }, _, { loaders }) => loaders.filterSize.load(filter),
-    }),
-    users: t.field({
-      type: UserConnection,
-      authScopes: { scope: 'users:read' },
-      description: 'The users it has, in order of appearance in the workspace.',
-      args: pageArgs,
-      resolve: ({ filter }, args, ctx) =>
-        userConnection(ctx, { filter }, args, () => ctx.loaders.filterSize.load(filter)),
-    }),
-  }),
-});
-
 interface MembershipRow {
   readonly userId: number | null;
   readonly segments: readonly boolean[];
@@ -184,18 +165,6 @@ builder.queryFields((t) => ({
         () => domain.segments.listSegments(which),
         () => domain.segments.countSegments(which),
       );
-    },
-  }),
-  previewSegment: t.field({
-    type: SegmentPreview,
-    authScopes: { scope: 'segments:read' },
-    errors: resultOf('PreviewSegment'),
-    description: 'What a filter would give now, exactly, without saving it.',
-    args: { filter: t.arg({ type: SegmentFilterInput, required: true, description: 'The filter.' }), ...maxAgeArg },
-    resolve: async (_, { filter, maxAge }, ctx) => {
-      const read = await ctx.domain.members.previewFilter(readFilterInput(ctx, filter));
-      await requireMaxAge(ctx, read, maxAge);
-      return { filter: read };
     },
   }),
   membership: t.field({

@@ -4,6 +4,7 @@ import { RESERVED } from '../membership/bits.ts';
 import type { Page, PageArgs } from '../page.ts';
 import type { UserRef } from '../users/identity.ts';
 import { findUserIds } from '../users/resolve.ts';
+import { countNodes, type NodeCount } from './count-nodes.ts';
 import * as evaluate from './evaluate.ts';
 import type { Filter, FilterDraft } from './filter.ts';
 import { type Reach, reachOf } from './reach.ts';
@@ -20,6 +21,11 @@ function cohortFilter(cohortId: number): Filter {
 /** How many users each filter has, exactly, in the order asked. One statement. */
 export async function countMembers(ctx: Ctx, filters: readonly Filter[]): Promise<number[]> {
   return evaluate.countMembers(ctx, filters);
+}
+
+/** The exact size of a filter and of every part of it: see `count-nodes.ts`. */
+export async function countParts(ctx: Ctx, filter: Filter): Promise<NodeCount[]> {
+  return countNodes(ctx, filter);
 }
 
 /** How many users each cohort has, exactly, in the order asked. One statement. */
