@@ -23,7 +23,7 @@ test('a million identities that differ in one character are told apart, and each
 });
 
 test('says when its memory is full and the count a lower bound', () => {
-  const repeats = new Repeats({ maxSlots: 2 ** 16 });
+  const repeats = new Repeats({ slots: 2 ** 16 });
   for (let i = 0; i < 100_000; i++) repeats.note('e', `user-${i}`);
   expect(repeats).toMatchObject({ count: 0, isExact: false });
   for (let i = 0; i < 100_000; i++) repeats.note('e', `user-${i}`);

@@ -25,13 +25,14 @@ export interface Ended {
 
 type Env = Readonly<Record<string, string>>;
 
-/** Runs a script of the project as a program of its own, with nothing of the environment but the path. */
-export function start(script: string, args: readonly string[], env: Env, cwd = process.cwd()): Running {
+/** Runs a script of the project as a program of its own, with nothing of the environment but the path. `input` is what it can read. */
+export function start(script: string, args: readonly string[], env: Env, cwd = process.cwd(), input?: string): Running {
   const child = spawn(process.execPath, ['--import', TSX, script, ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', LOG_LEVEL: 'error', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(input);
   return new Running(child);
 }
 

@@ -4,7 +4,7 @@ import type { Difference } from '../../domain/cohorts/replacement.ts';
 import type { Domain } from '../../domain/index.ts';
 import type { Sent, Totals } from '../import/import-members.ts';
 import { persistently } from '../import/persistently.ts';
-import { formatCount } from '../progress.ts';
+import { formatCount, formatOf } from '../progress.ts';
 import { explain } from '../report.ts';
 import { UserError } from '../user-error.ts';
 import { findCohort, hints, type Import, nameOf, readAll } from './read-all.ts';
@@ -92,12 +92,12 @@ async function requireConsent({ confirm, options }: Import, totals: Totals, diff
   if (confirm === 'yes') {
     if (lost > 0)
       throw new UserError(
-        `Whoever the ${formatCount(lost)} damaged rows name would leave: mend them, or run this on a terminal without --yes.`,
+        `${formatOf(lost, 'row')} could not be read, and whoever is named there would leave: mend the file, or run this on a terminal without --yes.`,
       );
     return;
   }
   const warnings = [
-    ...(lost > 0 ? [`Whoever the ${formatCount(lost)} damaged rows name will leave.`] : []),
+    ...(lost > 0 ? [`${formatOf(lost, 'row')} could not be read, and whoever is named there will leave.`] : []),
     ...(difference.wouldBeHeld ? ['More will leave than the shrink guard lets pass: it will wait for approval.'] : []),
   ];
   const agreed = await confirm([...warnings, 'Replace the members?'].join(' '), options.signal);

@@ -1,7 +1,9 @@
-import { createReadStream, type ReadStream } from 'node:fs';
+import { createReadStream, open as openFd, type ReadStream, type Stats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { basename } from 'node:path';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../user-error.ts';
 
@@ -36,15 +38,16 @@ export interface Bytes {
 export async function openBytes(path: string): Promise<Bytes> {
   if (path === STANDARD_INPUT) return openStream('standard input', process.stdin);
   const name = basename(path);
-  const { size, isRegular } = await checkFile(path);
-  if (!isRegular) return openStream(name, readFrom(path));
+  const found = await checkFile(path);
+  if (found.isFIFO()) return openStream(name, await openPipe(path));
+  if (!found.isFile()) return openStream(name, readFrom(path));
   const isPacked = checkMark(name, await readMark(path));
   if (isPacked) await drain(unpack(name, readFrom(path)));
   const stream = readFrom(path);
   return {
     name,
     chunks: isPacked ? unpack(name, stream) : stream,
-    size,
+    size: found.size,
     bytesRead: () => stream.bytesRead,
     close: () => void stream.destroy(),
   };
@@ -88,14 +91,19 @@ function readFrom(path: string): ReadStream {
   return createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }
 
-async function checkFile(path: string): Promise<{ size: number; isRegular: boolean }> {
+/** A pipe with a name, as a stream that can be closed while nothing comes: one of a file waits for its last read. */
+async function openPipe(path: string): Promise<Readable> {
+  return new Socket({ fd: await promisify(openFd)(path, 'r'), readable: true, writable: false });
+}
+
+async function checkFile(path: string): Promise<Stats> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new UserError(
       error.code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${error.message}.`,
     );
   });
   if (found.isDirectory()) throw new UserError(`${path} is a folder: name a file.`);
-  return { size: found.size, isRegular: found.isFile() };
+  return found;
 }
 
 async function readMark(path: string): Promise<Buffer> {
