@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { queryRows } from '../../db/client.ts';
 import type { Ctx } from '../context.ts';
+import { fail } from '../errors.ts';
 import { usersOfBlock } from '../membership/bits.ts';
 import type { Identity, Kind } from '../users/identity.ts';
 import type { PageOutcome } from './replacement.ts';
@@ -15,17 +16,33 @@ export interface Comparison {
   readonly afterBatchId: number;
 }
 
-/** How many are in the cohort, would enter and would leave, and how many identities of the list nobody has. One statement. */
+/**
+ * How many are in the cohort, would enter and would leave, and how many identities of the list nobody has. One statement. Errors:
+ * NOT_RETAINED where the ledger has forgotten whom later batches named.
+ */
 export async function countDifference(ctx: Ctx, comparison: Comparison) {
-  const [row] = await queryRows<{ size: number; entering: number; leaving: number; pending: number }>(
+  const [row] = await queryRows<{
+    size: number;
+    entering: number;
+    leaving: number;
+    pending: number;
+    forgotten: boolean;
+  }>(
     ctx.db,
     sql`/* countDifference */ with ${compared(ctx, comparison)}
       select coalesce(sum(bit_count(t)), 0)::int as size, coalesce(sum(bit_count(entering)), 0)::int as entering,
         coalesce(sum(bit_count(leaving)), 0)::int as leaving,
-        (select count(*) from pending_members p where p.workspace_id = ${ctx.workspaceId}::int and p.cohort_id = ${comparison.set}::int)::int as pending
+        (select count(*) from pending_members p where p.workspace_id = ${ctx.workspaceId}::int and p.cohort_id = ${comparison.set}::int)::int as pending,
+        exists (select 1 from batches b where b.workspace_id = ${ctx.workspaceId}::int and b.cohort_id = ${comparison.cohort ?? 0}::int
+          and b.id > ${comparison.afterBatchId}::bigint and b.added is null) as forgotten
       from compared`,
   );
   if (!row) throw new Error('An aggregate answers one row.');
+  if (row.forgotten)
+    throw fail(
+      'NOT_RETAINED',
+      'The cohort has changed since this list was begun, and the ledger no longer remembers how: begin another list.',
+    );
   const { size, entering, leaving, pending } = row;
   return { size, willHave: size + entering - leaving, entering, leaving, staying: size - leaving, pending };
 }

@@ -15,6 +15,7 @@ import {
   previewReplacement,
 } from '../../../src/domain/cohorts/cohorts.ts';
 import type { Ctx } from '../../../src/domain/context.ts';
+import { trimLedger } from '../../../src/domain/history/retention.ts';
 import { mergeUsers } from '../../../src/domain/users/identities.ts';
 import { listPending, summarizePending } from '../../../src/domain/users/pending.ts';
 import { setUnknownIdentityPolicy, updateWorkspace } from '../../../src/domain/workspaces/workspaces.ts';
@@ -129,6 +130,19 @@ describe.each(DATABASES)('a staged replacement on %s', (kind) => {
     expect(await previewReplacement(ctx, id)).toMatchObject({ entering: 0, leaving: 0 });
     await commitReplacement(ctx, { id });
     expect(await membersOf(ctx, cohort.id)).toEqual([a, b, d]);
+  });
+
+  test('is refused when the ledger no longer knows whom the cohort was told of since', async () => {
+    await seedIdentified(ctx, 'a', 'b');
+    await seedCohort(ctx, 'c', { externalIds: ['a'] });
+    const id = await begin();
+    await page(id, 'b');
+    await send(ctx, 'c', adds({ externalIds: ['a'] }));
+    clock.advance(31 * 24 * 60 * 60_000);
+    await trimLedger(ctx);
+    for (const attempt of [previewReplacement(ctx, id), commitReplacement(ctx, { id })])
+      await expect(attempt).rejects.toMatchObject({ code: 'NOT_RETAINED' });
+    expect(await membersOf(ctx, await target())).toEqual([1]);
   });
 
   test('follows people who appear, merge and go meanwhile', async () => {
