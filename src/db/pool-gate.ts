@@ -3,7 +3,6 @@ import type { Sql, TransactionSql } from 'postgres';
 /** Every connection of the pool was in use for as long as anybody waits. Nothing was sent. */
 export class PoolBusyError extends Error {
   override readonly name = 'PoolBusyError';
-  readonly code = 'POOL_BUSY';
   constructor() {
     super('No connection of the pool became free in time.');
   }

@@ -1,4 +1,5 @@
 import { postgresCode } from '../db/client.ts';
+import { PoolBusyError } from '../db/pool-gate.ts';
 import { lockedError } from './context.ts';
 import { type DomainError, fail } from './errors.ts';
 
@@ -11,7 +12,6 @@ const CONNECTION_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
-  'POOL_BUSY',
 ]);
 
 /** The expected failure behind an error of the database; null when it is a surprise. */
@@ -26,6 +26,15 @@ export function databaseFault(error: unknown): DomainError | null {
       cause: error,
       retryAfterSeconds: 5,
     });
+  if (isPoolBusy(error))
+    return fail(
+      'UNAVAILABLE',
+      'Every connection to the database is busy. Nothing was applied: try again after a moment.',
+      {
+        cause: error,
+        retryAfterSeconds: 2,
+      },
+    );
   // 57P: the server is shutting down or starting; 53: out of connections or space; 25P03: we were silent for too long.
   if (code?.startsWith('57P') || code?.startsWith('53') || code === '25P03' || isConnectionError(error))
     return fail(
@@ -34,6 +43,10 @@ export function databaseFault(error: unknown): DomainError | null {
       { cause: error, retryAfterSeconds: 2 },
     );
   return null;
+}
+
+function isPoolBusy(error: unknown): boolean {
+  return error instanceof PoolBusyError || (error instanceof Error && isPoolBusy(error.cause));
 }
 
 function isConnectionError(error: unknown): boolean {

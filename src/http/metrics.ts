@@ -17,8 +17,6 @@ const DIALECTS = new Set([
   'graphql',
   'library',
   'file',
-  'undo',
-  'replay',
 ]);
 const OUTCOMES = new Set(['applied', 'duplicate', 'queued', 'held', 'INTERNAL', ...Object.keys(CODES)]);
 

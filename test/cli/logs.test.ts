@@ -17,7 +17,7 @@ interface Wrong {
   readonly path: string;
   readonly method?: string;
   readonly headers?: Record<string, string>;
-  readonly body?: string | Buffer;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
 }
 
 const json = (body: unknown) => JSON.stringify(body);
@@ -36,7 +36,11 @@ function wrongRequests(secret: string): Wrong[] {
     { path: users, body: Buffer.from([...Buffer.from('{"marker":"'), 0xff, 0xfe]) },
     { path: users, body: 'marker'.repeat(1_000_000) },
     { path: users, headers: { 'content-encoding': 'gzip' }, body: 'marker' },
-    { path: users, headers: { 'content-encoding': 'gzip' }, body: gzipSync('{"marker":').subarray(0, 20) },
+    {
+      path: users,
+      headers: { 'content-encoding': 'gzip' },
+      body: new Uint8Array(gzipSync('{"marker":').subarray(0, 20)),
+    },
     { path: users, headers: { 'content-encoding': 'marker' }, body: '{}' },
     { path: users, body: json(['marker']) },
     { path: users, body: braze({ cohort_changes: 'marker' }) },

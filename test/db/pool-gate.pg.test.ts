@@ -70,6 +70,7 @@ describe('work that finds every connection taken', () => {
       expect(result.status).toBe('rejected');
       expect(databaseFault(result.status === 'rejected' && result.reason)).toMatchObject({
         code: 'UNAVAILABLE',
+        message: expect.stringContaining('busy'),
         retryAfterSeconds: 2,
       });
     }

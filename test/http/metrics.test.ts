@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IngestEvent } from '../../src/domain/context.ts';
+import { partnerEndpoints } from '../../src/domain/keys/endpoints.ts';
 import { createMetrics, type MetricsSources } from '../../src/http/metrics.ts';
 import { openTestApp, post, type TestApp } from '../support/app.ts';
 import { DATABASES } from '../support/database.ts';
@@ -56,6 +57,19 @@ describe('what is counted', () => {
     });
     const upTo = (le: string) => samples.get(`muster_ingest_duration_seconds_bucket{le="${le}",dialect="braze"}`);
     expect(['0.005', '0.05', '2.5', '5', '10', '+Inf'].map(upTo)).toEqual([1, 2, 2, 3, 3, 3]);
+  });
+
+  test.each([
+    ...new Set(partnerEndpoints('amplitude').map(({ dialect }) => dialect)),
+    'amplitude_pull',
+    'graphql',
+    'library',
+    'file',
+  ])('is counted apart for %s', async (dialect) => {
+    const metrics = createMetrics(sources);
+    metrics.observer.ingested(event({ dialect }));
+    const samples = samplesOf(await metrics.render());
+    expect(samples.get(`muster_ingest_requests_total{dialect="${dialect}",outcome="applied"}`)).toBe(1);
   });
 
   test('has no more series for it when senders make names up', async () => {

@@ -23,6 +23,7 @@ import {
   toReplacement,
   touch,
 } from './replacement-rows.ts';
+import { inRoom } from './room.ts';
 import { countDifference, discardSet } from './staged-set.ts';
 
 // A whole list for a cohort is staged as a set of its own, page by page and through the same path as any import, so that people who
@@ -167,11 +168,14 @@ export async function addPage(
     source: { dialect: staged.dialect, keyId: staged.keyId },
   };
   checkChanges(command);
-  const found = await prepare(ctx, { ...command, partner: STAGED, partnerCohortId: staged.id });
-  if ('outcome' in found || !found.prepared.cohort) throw ended();
-  // Nobody is made before the list is committed.
-  const { policy } = found.prepared;
-  return submit({ ...found.prepared, policy: policy === 'CREATE' ? 'HOLD' : policy, guardPercent: null });
+  const toList = { ...command, partner: STAGED, partnerCohortId: staged.id };
+  return inRoom(ctx, toList, async () => {
+    const found = await prepare(ctx, toList);
+    if ('outcome' in found || !found.prepared.cohort) throw ended();
+    // Nobody is made before the list is committed.
+    const { policy } = found.prepared;
+    return submit({ ...found.prepared, policy: policy === 'CREATE' ? 'HOLD' : policy, guardPercent: null });
+  });
 }
 
 async function keyOf(ctx: Ctx, partner: string, source: Source): Promise<string | null> {
