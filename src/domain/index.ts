@@ -15,6 +15,8 @@ import * as explanations from './segments/explain.ts';
 import * as members from './segments/members.ts';
 import * as segments from './segments/segments.ts';
 import * as usage from './usage/usage.ts';
+import * as attributeIndexes from './users/attribute-indexes.ts';
+import * as attributeNames from './users/attribute-names.ts';
 import * as identities from './users/identities.ts';
 import * as pending from './users/pending.ts';
 import * as users from './users/users.ts';
@@ -29,6 +31,7 @@ export function bindDomain(ctx: Ctx) {
     users: bind(ctx, users),
     identities: bind(ctx, identities),
     pending: bind(ctx, pending),
+    attributes: { ...bind(ctx, attributeIndexes), ...bind(ctx, attributeNames) },
     usage: bind(ctx, usage),
     cohorts: bind(ctx, cohorts),
     history: {

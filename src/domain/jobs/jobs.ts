@@ -4,6 +4,7 @@ import { abandonStale } from '../cohorts/cohorts.ts';
 import type { Ctx } from '../context.ts';
 import { trimLedger } from '../history/retention.ts';
 import { warnBudget } from '../usage/warn-budget.ts';
+import { buildAttributeIndexes } from '../users/attribute-indexes.ts';
 import { trimPending } from '../users/pending.ts';
 
 interface Job {
@@ -16,6 +17,7 @@ const JOBS: readonly Job[] = [
   { name: 'trim_pending', everyMs: 10 * 60_000, run: trimAll },
   { name: 'check_budget', everyMs: 10 * 60_000, run: warnBudget },
   { name: 'trim_ledger', everyMs: 60 * 60_000, run: trimHistory },
+  { name: 'build_attribute_indexes', everyMs: 60_000, run: buildAttributeIndexes },
 ];
 
 /**
