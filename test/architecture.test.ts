@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 
 const FLOORS = ['doors', 'app', 'edges', 'domain', 'db'];
 const DOMAIN_ORDER = [
+  'audit',
   'workspaces',
   'keys',
   'membership',

@@ -19,6 +19,10 @@ export const CODES = {
   IDENTITY_TAKEN: 'conflict',
   /** The thing is archived or invalidated: restore it or make another. */
   NOT_ACTIVE: 'conflict',
+  /** The thing was changed since the caller read it: read it again. */
+  VERSION_CHANGED: 'conflict',
+  /** Other things refer to it: change them first, or say that it is meant. */
+  IN_USE: 'conflict',
   /** No key, or none that is valid now. */
   UNAUTHENTICATED: 'unauthenticated',
   /** The key lacks the scope. */
@@ -43,8 +47,16 @@ export type ErrorKind = (typeof CODES)[ErrorCode];
 /** Where in the input: names and positions from the outside in. */
 export type Path = readonly (string | number)[];
 
+/** Where in a text: lines and columns from 1, columns in UTF-16 units as editors count them. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
 export interface ErrorDetails {
   readonly path?: Path | undefined;
+  /** Where in the text that stands at `path`, where that is written in a language of its own. */
+  readonly place?: Place | undefined;
   readonly cause?: unknown;
   /** For `busy` and `throttled`: seconds after which a retry makes sense. */
   readonly retryAfterSeconds?: number | undefined;
@@ -54,11 +66,13 @@ export interface ErrorDetails {
 export abstract class DomainError extends Error {
   readonly code: ErrorCode;
   readonly path: Path | undefined;
+  readonly place: Place | undefined;
   readonly retryAfterSeconds: number | undefined;
   constructor(code: ErrorCode, message: string, details: ErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.path = details.path;
+    this.place = details.place;
     this.retryAfterSeconds = details.retryAfterSeconds;
   }
 }

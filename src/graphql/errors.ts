@@ -25,6 +25,8 @@ const DESCRIPTIONS: { readonly [K in ErrorCode]: string } = {
   NAME_TAKEN: 'A live thing of that kind has the name already.',
   IDENTITY_TAKEN: 'The identity belongs to another user.',
   NOT_ACTIVE: 'The thing is archived or has ended: restore it or make another.',
+  VERSION_CHANGED: 'The thing was changed since it was read: read it again.',
+  IN_USE: 'Other things refer to it: change them first, or force it.',
   UNAUTHENTICATED: 'No key, or none that is valid now.',
   FORBIDDEN: 'The key lacks the scope.',
   NOT_RETAINED: 'The ledger no longer remembers what this needs: ask for a later time.',
