@@ -29,7 +29,7 @@ export interface Workshop {
 export const LEASE_MS = 10 * 60_000;
 /** A job that has not ended by then never will. */
 export const JOB_DEADLINE_MS = 2 * 3_600_000;
-/** Source: Amplitude docs, Behavioral Cohorts API, limits: 60 in ten minutes; 4 in parallel. A fifth is left to others who use the keys. */
+/** Source: Amplitude docs, Behavioral Cohorts API, limits. */
 const LIMITS = { perTenMinutes: 60, atOnce: 4 } as const;
 /** Small cohorts are ready at once, others take half a minute to many: first soon, then ever more rarely. */
 const FIRST_LOOK_MS = 2_000;
@@ -68,7 +68,7 @@ async function ask(shop: Workshop, pull: ClaimedPull): Promise<void> {
     throw new PullFault(
       `Amplitude was asked for ${admission.asked} downloads this month, and ${account.monthlyCap} are allowed: pull again next month, or raise the cap if the contract has a higher one.`,
     );
-  const withdraw = (until: Date) => domain.pulls.withdrawPull({ ...pull.lease, until });
+  const withdraw = (until: Date, why?: string) => domain.pulls.withdrawPull({ ...pull.lease, until, error: why });
   // Before the job computes its list: what happens to the cohort from here on is newer than the list, and wins.
   const list = await begin(domain, { ...pull, startedAt: admission.startedAt }, remote.name).catch(async (error) => {
     await withdraw(now());
@@ -83,8 +83,9 @@ async function ask(shop: Workshop, pull: ClaimedPull): Promise<void> {
     if (!(error instanceof PullFault)) throw error;
     // Whether it counted nobody knows, so it is not made again.
     if (!error.isRefusal) throw new PullFault(error.message, { cause: error });
-    if (!stop.aborted && error.retryAfterMs === null) throw error;
-    await withdraw(new Date(now().getTime() + (error.retryAfterMs ?? 0)));
+    const wait = stop.aborted ? 0 : waitOf(error, pull);
+    if (wait === null || age(shop, pull) > JOB_DEADLINE_MS) throw error;
+    await withdraw(new Date(now().getTime() + wait), error.message);
     return;
   }
   const until = new Date(now().getTime() + FIRST_LOOK_MS);
@@ -166,7 +167,7 @@ async function begin(domain: Domain, pull: ClaimedPull, name: string | null | un
     partner,
     partnerCohortId,
     name: isName ? name : null,
-    source: { dialect: DIALECT, requestId: id },
+    source: { dialect: DIALECT },
     session: `${id} ${startedAt?.toISOString()}`,
   });
 }
@@ -200,7 +201,8 @@ function waitOf(error: unknown, pull: ClaimedPull): number | null {
     return ['LOCKED', 'UNAVAILABLE', 'OVERLOADED'].includes(error.code) ? AGAIN_MS : null;
   if (!(error instanceof PullFault) || !error.isPassing) return null;
   // Nothing is lost yet where the download was not asked for: whoever asked hears of it at once.
-  return pull.remoteId === null ? error.retryAfterMs : (error.retryAfterMs ?? AGAIN_MS);
+  if (pull.remoteId === null && error.retryAfterMs === null) return null;
+  return Math.max(error.retryAfterMs ?? 0, AGAIN_MS);
 }
 
 async function throwAway(domain: Domain, pull: ClaimedPull): Promise<void> {

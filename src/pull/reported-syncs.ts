@@ -1,3 +1,4 @@
+import { COHORT_ID_MAX_CHARACTERS, cohortTextFault } from '../domain/cohorts/change.ts';
 import type { ReportedSync } from '../domain/pulls/pull.ts';
 import type { RemoteCohort } from './amplitude-api.ts';
 
@@ -16,7 +17,8 @@ const CADENCES = [
  * a sync that reached somebody else says nothing about us.
  */
 export function readReportedSyncs(cohorts: readonly RemoteCohort[], target: string | null): ReportedSync[] {
-  return cohorts.map(({ id, syncMetadata }) => {
+  const possible = cohorts.filter(({ id }) => cohortTextFault(id, COHORT_ID_MAX_CHARACTERS) === null);
+  return possible.map(({ id, syncMetadata }) => {
     const ours = (syncMetadata ?? []).filter((sync) => target === null || sync.target === target);
     const targets = new Set(ours.map((sync) => sync.target));
     return { partnerCohortId: id, ...combine(targets.size === 1 ? ours : []) };

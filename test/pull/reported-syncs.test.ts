@@ -43,6 +43,11 @@ test('of syncs to several destinations only the one that is said to be ours is b
   expect(read([elsewhere], 'braze')).toMatchObject({ cadence: null, successAt: null });
 });
 
+test('cohorts with an id that none can have here are left out', () => {
+  const cohorts = ['nul\u0000', 'half \ud83d', ' ', 'x'.repeat(513), 'c1'].map((id) => ({ id }));
+  expect(readReportedSyncs(cohorts, null).map(({ partnerCohortId }) => partnerCohortId)).toEqual(['c1']);
+});
+
 test('times that are no times are left out', () => {
   for (const time of ['soon', '', 0, -5, 1e20, Number.NaN, '-000001-01-01T00:00:00Z'])
     expect(read([{ ...hourly, last_successful: time }])?.successAt).toBeNull();

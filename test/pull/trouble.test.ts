@@ -55,6 +55,16 @@ describe.each(DATABASES)('pulling in trouble on %s', (kind) => {
       ['when asking breaks off', (there) => there.fail('request', { break: true }), /cannot be reached/],
       ['when asking is refused for long', (there) => there.fail('request', ...times(5, { status: 429 })), /\(429\)/],
       [
+        'when asking is refused for hours',
+        (there) => there.fail('request', ...times(9_999, { status: 429, retryAfter: '0' })),
+        /\(429\)/,
+      ],
+      [
+        'when the list is refused for hours',
+        (there) => there.fail('list', ...times(9_999, { status: 429, retryAfter: '0' })),
+        /\(429\)/,
+      ],
+      [
         'when it is too large after all',
         (there) => there.fail('request', { status: 413 }),
         /larger than Amplitude lets/,
@@ -110,7 +120,9 @@ describe.each(DATABASES)('pulling in trouble on %s', (kind) => {
           message: expect.stringContaining('pull failed'),
         },
       ]);
-      expect(at.amplitude.count('request')).toBeLessThanOrEqual(name.includes('refused for long') ? 5 : 1);
+      // What is tried for two hours is tried five times in a row each ten minutes.
+      expect(at.amplitude.calls.length).toBeLessThanOrEqual(14 * 6);
+      if (!name.includes('asking is refused')) expect(at.amplitude.count('request')).toBeLessThanOrEqual(1);
       // And it can be pulled as soon as the cause is gone.
       at.amplitude.recover();
       at.amplitude.put({ id: 'c1', users: ids(2, 3) });

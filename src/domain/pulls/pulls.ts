@@ -191,8 +191,11 @@ export async function admitPull(
 }
 
 /** Takes an admission back: the sender said that it did not take the request. It does not count, and is made again from `until` on. */
-export async function withdrawPull(ctx: Ctx, input: PullLease & { readonly until: Date }): Promise<boolean> {
-  return write(ctx, input, { state: 'WAITING', startedAt: null, dueAt: input.until });
+export async function withdrawPull(
+  ctx: Ctx,
+  input: PullLease & { readonly until: Date; readonly error?: string | undefined },
+): Promise<boolean> {
+  return write(ctx, input, { state: 'WAITING', startedAt: null, dueAt: input.until, error: input.error ?? null });
 }
 
 /** Notes how the sender calls the job, and lets go of the pull until `until`. Whoever goes on never asks for another job. */

@@ -41,9 +41,7 @@ export async function noteReportedSyncs(
 ): Promise<number> {
   const of = (read: (sync: ReportedSync) => string | null) => textArray(input.syncs.map(read));
   const time = (at: Date | null) => at?.toISOString() ?? null;
-  const rows = await queryRows(
-    ctx.db,
-    sql`/* noteReportedSyncs */ update cohorts c
+  const statement = sql`/* noteReportedSyncs */ update cohorts c
       set reported_cadence = s.cadence, reported_success_at = s.success_at, reported_failure_at = s.failure_at
       from (select k.id, r.cadence, r.success_at, r.failure_at from cohorts k
         left join unnest(${of((s) => s.partnerCohortId)}, ${of((s) => s.cadence)}, ${of((s) => time(s.successAt))}::timestamptz[],
@@ -52,8 +50,9 @@ export async function noteReportedSyncs(
       where c.workspace_id = ${ctx.workspaceId}::int and c.id = s.id
         and (c.reported_cadence, c.reported_success_at, c.reported_failure_at)
           is distinct from (s.cadence, date_trunc('milliseconds', s.success_at), date_trunc('milliseconds', s.failure_at))
-      returning c.id`,
-  );
+      returning c.id`;
+  // It takes many rows, as others do who take several: whoever is chosen to give way tries again.
+  const rows = await inTransaction(ctx, (tx) => queryRows(tx.db, statement));
   return rows.length;
 }
 
