@@ -1,6 +1,8 @@
 import { and, eq, gt } from 'drizzle-orm';
 import { cohorts } from '../../db/tables/cohorts.ts';
-import type { Ctx } from '../context.ts';
+import { changesBetween } from '../audit/entry.ts';
+import { noteAudit } from '../audit/note-audit.ts';
+import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
 import { CADENCES, type Cadence, type Cohort } from './cohort.ts';
 import { cohortColumns } from './ensure-cohort.ts';
@@ -27,12 +29,29 @@ export async function updateCohort(ctx: Ctx, input: CohortSettings & { readonly 
     ...(cadence === undefined ? {} : { cadence }),
     ...(pullEveryHours === undefined ? {} : { pullEveryHours, nextPullAt: pullEveryHours === null ? null : ctx.now() }),
   };
-  const [cohort] =
-    Object.keys(changes).length === 0
-      ? await ctx.db.select(cohortColumns).from(cohorts).where(which)
-      : await ctx.db.update(cohorts).set(changes).where(which).returning(cohortColumns);
-  if (!cohort) throw fail('NOT_FOUND', 'There is no such cohort in this workspace.', { path: ['cohortId'] });
-  return cohort;
+  const refused = () => fail('NOT_FOUND', 'There is no such cohort in this workspace.', { path: ['cohortId'] });
+  if (Object.keys(changes).length === 0) {
+    const [cohort] = await ctx.db.select(cohortColumns).from(cohorts).where(which);
+    if (!cohort) throw refused();
+    return cohort;
+  }
+  return inTransaction(ctx, async (tx) => {
+    const columns = { ...cohortColumns, pullEveryHours: cohorts.pullEveryHours };
+    const [before] = await tx.db.select(columns).from(cohorts).where(which).for('no key update');
+    const [row] = await tx.db.update(cohorts).set(changes).where(which).returning(columns);
+    if (!before || !row) throw refused();
+    const { pullEveryHours: _, ...after } = row;
+    const noted = changesBetween(before, row, ['cadence', 'pullEveryHours']);
+    if (noted.length > 0)
+      await noteAudit(tx, {
+        action: 'cohort.updated',
+        subjectType: 'cohort',
+        subjectId: after.id,
+        subjectName: after.name,
+        changes: noted,
+      });
+    return after;
+  });
 }
 
 function checkHours(hours: number): void {

@@ -1,6 +1,8 @@
 import { and, desc, eq, isNull, lte, or, sql } from 'drizzle-orm';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { keys } from '../../db/tables/keys.ts';
+import type { AuditAction } from '../audit/entry.ts';
+import { noteAudit } from '../audit/note-audit.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
 import {
@@ -29,7 +31,12 @@ export async function generateDataImportKey(
     readonly expiresAt?: Date | null | undefined;
   },
 ): Promise<NewKey> {
-  return insertKey(ctx, 'data_import', { ...input, partner: parsePartner(input.partner), scopes: [] });
+  const partner = parsePartner(input.partner);
+  return inTransaction(ctx, async (tx) => {
+    const made = await insertKey(tx, 'data_import', { ...input, partner, scopes: [] });
+    await noteKey(tx, 'data_import_key.generated', made.key);
+    return made;
+  });
 }
 
 /**
@@ -51,11 +58,11 @@ export async function createApiKey(
     if (!isScope(scope)) throw fail('INVALID_INPUT', 'There is no such scope.', { path: ['scopes', i] });
   });
   checkGrant(scopes.filter(isScope), input.grantable);
-  return insertKey(ctx, 'api', {
-    name: input.name,
-    scopes: scopes.filter(isScope),
-    partner: null,
-    expiresAt: input.expiresAt,
+  const settings = { name: input.name, scopes: scopes.filter(isScope), partner: null, expiresAt: input.expiresAt };
+  return inTransaction(ctx, async (tx) => {
+    const made = await insertKey(tx, 'api', settings);
+    await noteKey(tx, 'api_key.created', made.key);
+    return made;
   });
 }
 
@@ -118,7 +125,12 @@ export async function rotateKey(
       .update(keys)
       .set(hours === 0 ? { invalidatedAt: tx.now() } : { expiresAt, rotatedAt: tx.now() })
       .where(and(eq(keys.workspaceId, tx.workspaceId), eq(keys.id, old.id)));
-    return insertKey(tx, old.kind, { ...old, expiresAt: old.expiresAt });
+    const made = await insertKey(tx, old.kind, { ...old, expiresAt: old.expiresAt });
+    await noteKey(tx, old.kind === 'api' ? 'api_key.rotated' : 'data_import_key.rotated', old, {
+      overlapHours: hours,
+      successor: made.key.prefix,
+    });
+    return made;
   });
 }
 
@@ -133,6 +145,7 @@ export async function invalidateKey(ctx: Ctx, input: { readonly kind: KeyKind; r
       .where(and(eq(keys.workspaceId, tx.workspaceId), eq(keys.id, key.id)))
       .returning();
     if (!row) throw fail('NOT_FOUND', 'There is no such key.');
+    await noteKey(tx, key.kind === 'api' ? 'api_key.revoked' : 'data_import_key.invalidated', key);
     return toKey(row, tx.now());
   });
 }
@@ -212,6 +225,18 @@ async function insertKey(ctx: Ctx, kind: KeyKind, settings: KeySettings): Promis
     .returning();
   if (!row) throw new Error('An insert returns its row.');
   return { key: toKey(row, ctx.now()), secret: made.secret };
+}
+
+/** Of a key only what its list shows anyway. */
+async function noteKey(tx: Ctx, action: AuditAction, key: Key, more: object = {}): Promise<void> {
+  const { kind, id, name, prefix, partner, scopes, expiresAt } = key;
+  await noteAudit(tx, {
+    action,
+    subjectType: kind === 'api' ? 'api_key' : 'data_import_key',
+    subjectId: id,
+    subjectName: name ?? prefix,
+    details: { prefix, ...(kind === 'api' ? { scopes } : { partner }), expiresAt, ...more },
+  });
 }
 
 async function lockKey(tx: Ctx, input: { readonly kind: KeyKind; readonly id: string }): Promise<Key> {

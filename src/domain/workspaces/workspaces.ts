@@ -1,6 +1,8 @@
 import { asc, eq } from 'drizzle-orm';
 import { workspaces } from '../../db/tables/workspaces.ts';
-import type { Ctx } from '../context.ts';
+import { changesBetween } from '../audit/entry.ts';
+import { noteAudit } from '../audit/note-audit.ts';
+import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
 
 /** What happens to identities that nobody has: kept until the user appears, dropped, or made into users (not device ids). */
@@ -109,13 +111,22 @@ export async function updateWorkspace(ctx: Ctx, input: WorkspaceChanges): Promis
     ...readLimits(input),
   };
   if (Object.keys(changes).length === 0) return getWorkspace(ctx);
-  const [row] = await ctx.db
-    .update(workspaces)
-    .set(changes)
-    .where(eq(workspaces.id, ctx.workspaceId))
-    .returning(columns);
-  if (!row) throw fail('NOT_FOUND', 'There is no such workspace.');
-  return row;
+  return inTransaction(ctx, async (tx) => {
+    const which = eq(workspaces.id, tx.workspaceId);
+    const [before] = await tx.db.select(columns).from(workspaces).where(which).for('no key update');
+    const [after] = await tx.db.update(workspaces).set(changes).where(which).returning(columns);
+    if (!before || !after) throw fail('NOT_FOUND', 'There is no such workspace.');
+    const noted = changesBetween(before, after, Object.keys(changes) as (keyof typeof changes)[]);
+    if (noted.length > 0)
+      await noteAudit(tx, {
+        action: 'workspace.updated',
+        subjectType: 'workspace',
+        subjectId: after.id,
+        subjectName: after.name,
+        changes: noted,
+      });
+    return after;
+  });
 }
 
 /** The least and the most of each limit. */
