@@ -1,3 +1,4 @@
+import * as audit from './audit/audit.ts';
 import { bind } from './bind.ts';
 import * as cohorts from './cohorts/cohorts.ts';
 import type { Actor, Ctx } from './context.ts';
@@ -11,9 +12,12 @@ import * as syncs from './history/syncs.ts';
 import * as jobs from './jobs/jobs.ts';
 import * as keys from './keys/keys.ts';
 import * as pulls from './pulls/pulls.ts';
+import * as changes from './segments/changes.ts';
 import * as explanations from './segments/explain.ts';
 import * as members from './segments/members.ts';
+import * as segmentSizes from './segments/segment-sizes.ts';
 import * as segments from './segments/segments.ts';
+import * as versions from './segments/versions.ts';
 import * as usage from './usage/usage.ts';
 import * as attributeIndexes from './users/attribute-indexes.ts';
 import * as attributeNames from './users/attribute-names.ts';
@@ -26,6 +30,7 @@ import * as workspaces from './workspaces/workspaces.ts';
 export function bindDomain(ctx: Ctx) {
   return {
     workspaceId: ctx.workspaceId,
+    audit: bind(ctx, audit),
     workspaces: bind(ctx, workspaces),
     keys: bind(ctx, keys),
     users: bind(ctx, users),
@@ -43,7 +48,12 @@ export function bindDomain(ctx: Ctx) {
       ...bind(ctx, retention),
     },
     pulls: bind(ctx, pulls),
-    segments: bind(ctx, segments),
+    segments: {
+      ...bind(ctx, segments),
+      ...bind(ctx, changes),
+      ...bind(ctx, versions),
+      ...bind(ctx, segmentSizes),
+    },
     members: bind(ctx, members),
     explanations: bind(ctx, explanations),
     forecasts: bind(ctx, forecasts),

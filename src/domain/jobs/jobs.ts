@@ -3,6 +3,7 @@ import { jobs } from '../../db/tables/workspaces.ts';
 import { abandonStale } from '../cohorts/cohorts.ts';
 import type { Ctx } from '../context.ts';
 import { trimLedger } from '../history/retention.ts';
+import { noteSegmentSizes } from '../segments/segment-sizes.ts';
 import { warnBudget } from '../usage/warn-budget.ts';
 import { buildAttributeIndexes } from '../users/attribute-indexes.ts';
 import { trimPending } from '../users/pending.ts';
@@ -17,6 +18,8 @@ const JOBS: readonly Job[] = [
   { name: 'trim_pending', everyMs: 10 * 60_000, run: trimAll },
   { name: 'check_budget', everyMs: 10 * 60_000, run: warnBudget },
   { name: 'trim_ledger', everyMs: 60 * 60_000, run: trimHistory },
+  // Looked at every hour, so that no UTC day goes by: it does something once in each.
+  { name: 'note_segment_sizes', everyMs: 60 * 60_000, run: noteSegmentSizes },
   { name: 'build_attribute_indexes', everyMs: 60_000, run: buildAttributeIndexes },
 ];
 

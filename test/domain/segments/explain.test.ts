@@ -6,7 +6,7 @@ import { explainMembership } from '../../../src/domain/segments/explain.ts';
 import type { ExplainedNode } from '../../../src/domain/segments/explanation.ts';
 import type { FilterDraft } from '../../../src/domain/segments/filter.ts';
 import { matchUsers } from '../../../src/domain/segments/members.ts';
-import { createSegment } from '../../../src/domain/segments/segments.ts';
+import { createSegment } from '../../../src/domain/segments/changes.ts';
 import { type FakeClock, fakeClock, makeContext, otherWorkspace } from '../../support/context.ts';
 import { DATABASES, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { adds, removes, seedUsers, send } from '../../support/seed.ts';
