@@ -14,6 +14,7 @@ import type { UserRef } from '../domain/users/identity.ts';
 import type { User } from '../domain/users/user.ts';
 import { alike, asError, byId, inOrder, pages, pairs } from './batching.ts';
 import { createLedgerLoaders } from './ledger-loaders.ts';
+import { createSegmentLoaders } from './segment-loaders.ts';
 
 /** All batched reads of one request. Each is one line over a domain read that takes many; none outlives the request. */
 export function createLoaders(domain: Domain) {
@@ -78,6 +79,7 @@ export function createLoaders(domain: Domain) {
     /** Whether a user is in a cohort. */
     isInCohort: pairs((ids, cohortIds: readonly number[]) => members.matchCohorts(ids, cohortIds), String),
     ...createLedgerLoaders(domain),
+    ...createSegmentLoaders(domain),
   };
 }
 

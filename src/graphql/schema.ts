@@ -1,5 +1,6 @@
 import { builder } from './builder.ts';
 import './apply-changes.ts';
+import './audit.ts';
 import './batches.ts';
 import './cohorts.ts';
 import { placeErrors } from './errors.ts';
@@ -13,6 +14,9 @@ import './pulls.ts';
 import './preview.ts';
 import './replacements.ts';
 import './reversal.ts';
+import './segment-changes.ts';
+import './segment-life.ts';
+import './segment-versions.ts';
 import './segments.ts';
 import './syncs.ts';
 import './update-cohort.ts';

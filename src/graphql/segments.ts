@@ -1,14 +1,7 @@
-import {
-  MEMBERSHIP_MAX_SEGMENTS,
-  MEMBERSHIP_MAX_USERS,
-  SEGMENT_DESCRIPTION_MAX_CHARACTERS,
-  SEGMENT_NAME_MAX_CHARACTERS,
-  type Segment,
-} from '../domain/segments/segment.ts';
+import { MEMBERSHIP_MAX_SEGMENTS, MEMBERSHIP_MAX_USERS } from '../domain/segments/segment.ts';
 import { builder, WRITTEN } from './builder.ts';
 import { lazyConnection, pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
-import { readFilterInput, SegmentFilterInput } from './filter-input.ts';
 import { filterJson, SegmentFilter } from './filter-output.ts';
 import { maxAgeArg, requireMaxAge } from './freshness.ts';
 import {
@@ -34,6 +27,8 @@ builder.node(SegmentRef, {
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Unique among live segments.' }),
     description: t.exposeString('description', { nullable: true, description: 'For people.' }),
+    tags: t.stringList({ description: 'Words to find it by.', resolve: (segment) => [...segment.tags] }),
+    version: t.exposeInt('version', { description: 'Grows by one with each change.' }),
     filter: t.field({
       type: SegmentFilter,
       description: 'The filter, as a tree.',
@@ -48,7 +43,7 @@ builder.node(SegmentRef, {
     createdAt: t.field({ type: 'DateTime', description: 'When it was made.', resolve: (segment) => segment.createdAt }),
     updatedAt: t.field({
       type: 'DateTime',
-      description: 'When its name, description or filter last changed.',
+      description: 'When its name, description, tags or filter last changed.',
       resolve: (segment) => segment.updatedAt,
     }),
     archivedAt: t.field({
@@ -151,7 +146,8 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'segments:read' },
     description: 'Segments.',
     args: {
-      search: t.arg.string({ description: 'Part of the name or of the description, in any case.' }),
+      search: t.arg.string({ description: 'Part of the name, of the description or of a tag, in any case.' }),
+      tags: t.arg.stringList({ description: 'Those that have all of these.' }),
       includeArchived: t.arg.boolean({ required: true, defaultValue: false, description: 'Archived ones too.' }),
       orderBy: t.arg({ type: SegmentOrder, description: 'By name if nothing is said.' }),
       ...pageArgs,
@@ -183,103 +179,6 @@ builder.queryFields((t) => ({
         segments: segments.map((id) => readSegmentId(String(id))),
         maxAge,
       }),
-    }),
-  }),
-}));
-
-const CreateInput = builder.inputType('CreateSegmentInput', {
-  description: 'A segment to save.',
-  fields: (t) => ({
-    name: t.string({
-      required: true,
-      description: `1 to ${SEGMENT_NAME_MAX_CHARACTERS} characters, unique among live segments.`,
-    }),
-    description: t.string({ description: `At most ${SEGMENT_DESCRIPTION_MAX_CHARACTERS} characters.` }),
-    filter: t.field({ type: SegmentFilterInput, required: true, description: 'Who is in it.' }),
-  }),
-});
-
-const UpdateInput = builder.inputType('UpdateSegmentInput', {
-  description: 'Changes to a segment; what is left out stays.',
-  fields: (t) => ({
-    id: t.id({ required: true, description: 'The segment.' }),
-    name: t.string({ description: 'The new name.' }),
-    description: t.string({ description: 'The new description; an empty one removes it.' }),
-    filter: t.field({ type: SegmentFilterInput, description: 'The new filter.' }),
-  }),
-});
-
-const oneSegmentInput = (name: string, description: string) =>
-  builder.inputType(name, {
-    description,
-    fields: (t) => ({ id: t.id({ required: true, description: 'The segment.' }) }),
-  });
-
-const ArchiveInput = oneSegmentInput('ArchiveSegmentInput', 'A segment to put away.');
-const RestoreInput = oneSegmentInput('RestoreSegmentInput', 'A segment to bring back.');
-
-const segmentSuccess = (name: string) =>
-  builder.objectRef<{ readonly segment: Segment }>(name).implement({
-    description: 'Done.',
-    fields: (t) => ({
-      segment: t.field({
-        type: SegmentRef,
-        grantScopes: [WRITTEN],
-        description: 'The segment as it is now.',
-        resolve: (done) => done.segment,
-      }),
-    }),
-  });
-
-const CreateSuccess = segmentSuccess('CreateSegmentSuccess');
-const UpdateSuccess = segmentSuccess('UpdateSegmentSuccess');
-const ArchiveSuccess = segmentSuccess('ArchiveSegmentSuccess');
-const RestoreSuccess = segmentSuccess('RestoreSegmentSuccess');
-const NEEDS_WRITE = { authScopes: { scope: 'segments:write' } } as const;
-
-builder.mutationFields((t) => ({
-  createSegment: t.field({
-    ...NEEDS_WRITE,
-    type: CreateSuccess,
-    errors: resultOf('CreateSegment'),
-    description: 'Saves a filter under a name.',
-    args: { input: t.arg({ type: CreateInput, required: true, description: 'The segment.' }) },
-    resolve: async (_, { input }, ctx) => ({
-      segment: await ctx.domain.segments.createSegment({ ...input, filter: readFilterInput(ctx, input.filter) }),
-    }),
-  }),
-  updateSegment: t.field({
-    ...NEEDS_WRITE,
-    type: UpdateSuccess,
-    errors: resultOf('UpdateSegment'),
-    description: 'Changes a live segment.',
-    args: { input: t.arg({ type: UpdateInput, required: true, description: 'The changes.' }) },
-    resolve: async (_, { input }, ctx) => ({
-      segment: await ctx.domain.segments.updateSegment({
-        ...input,
-        id: readSegmentId(String(input.id)),
-        filter: input.filter ? readFilterInput(ctx, input.filter) : null,
-      }),
-    }),
-  }),
-  archiveSegment: t.field({
-    ...NEEDS_WRITE,
-    type: ArchiveSuccess,
-    errors: resultOf('ArchiveSegment'),
-    description: 'Puts a segment away: it leaves lists, and its name becomes free.',
-    args: { input: t.arg({ type: ArchiveInput, required: true, description: 'The segment.' }) },
-    resolve: async (_, { input }, { domain }) => ({
-      segment: await domain.segments.archiveSegment({ id: readSegmentId(String(input.id)) }),
-    }),
-  }),
-  restoreSegment: t.field({
-    ...NEEDS_WRITE,
-    type: RestoreSuccess,
-    errors: resultOf('RestoreSegment'),
-    description: 'Brings an archived segment back.',
-    args: { input: t.arg({ type: RestoreInput, required: true, description: 'The segment.' }) },
-    resolve: async (_, { input }, { domain }) => ({
-      segment: await domain.segments.restoreSegment({ id: readSegmentId(String(input.id)) }),
     }),
   }),
 }));

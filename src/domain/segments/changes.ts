@@ -127,7 +127,7 @@ export async function rollbackSegment(
         and(
           eq(segmentVersions.workspaceId, tx.workspaceId),
           eq(segmentVersions.segmentId, now.id),
-          sql`${segmentVersions.version}::bigint = ${input.version}::float8`,
+          sql`${segmentVersions.version} = ${input.version}::float8`,
         ),
       );
     if (!old) throw fail('NOT_FOUND', 'The segment never had this version.', { path: ['version'] });

@@ -1,0 +1,30 @@
+import type { Domain } from '../domain/index.ts';
+import type { Segment } from '../domain/segments/segment.ts';
+import type { SegmentSizePoint } from '../domain/segments/segment-sizes.ts';
+import { alike, byId, pages } from './batching.ts';
+
+interface SizesAsked {
+  readonly segmentId: string;
+  readonly input: { readonly from: Date; readonly to?: Date | null | undefined };
+}
+
+/** The batched reads of what happened to segments. */
+export function createSegmentLoaders({ segments, audit }: Domain) {
+  return {
+    segmentsUsing: byId((ids: readonly string[]): Promise<Map<string, Segment[]>> => segments.segmentsUsing(ids)),
+    versionPage: pages((ids: readonly string[], args) => segments.pageVersions(ids, args)),
+    versionCount: byId((ids: readonly string[]): Promise<Map<string, number>> => segments.countVersions(ids)),
+    segmentSizes: alike(
+      ({ input }: SizesAsked) => JSON.stringify(input),
+      (all): Promise<SegmentSizePoint[][]> =>
+        segments.listSegmentSizes(
+          all.map(({ segmentId }) => segmentId),
+          all[0].input,
+        ),
+    ),
+    segmentAuditPage: pages((ids: readonly string[], args) => audit.pageAuditOfSubjects('segment', ids, args)),
+    segmentAuditCount: byId(
+      (ids: readonly string[]): Promise<Map<string, number>> => audit.countAuditOfSubjects('segment', ids),
+    ),
+  };
+}
