@@ -4,6 +4,21 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** As what somebody acts. */
+export type ActorKind =
+  /** With an API key of the workspace. */
+  | 'API_KEY'
+  /** At the command line of the server. */
+  | 'COMMAND_LINE'
+  /** With the key that the server was started with. */
+  | 'CONFIGURED_KEY'
+  /** As whom the host application's own login says. */
+  | 'HOST'
+  /** As code of the host application. */
+  | 'LIBRARY'
+  /** As the product itself. */
+  | 'SYSTEM';
+
 /** One alias: the pair is unique in the workspace, and a user has one name per label. */
 export type AliasInput = {
   /** What kind of name it is, 1 to 512 bytes. */
@@ -49,9 +64,63 @@ export type ApplyCohortChangesInput = {
 
 /** A segment to put away. */
 export type ArchiveSegmentInput = {
+  /** Also while other segments refer to it: they go on evaluating it. Needs a reason. */
+  readonly force?: boolean;
   /** The segment. */
   readonly id: string | number;
+  /** Why, for its versions and the audit log: at most 1000 characters. */
+  readonly reason?: string | null | undefined;
 };
+
+/** What was done. The list only grows. */
+export type AuditAction =
+  /** An API key was made. */
+  | 'API_KEY_CREATED'
+  /** An API key was ended. */
+  | 'API_KEY_REVOKED'
+  /** An API key got a successor. */
+  | 'API_KEY_ROTATED'
+  /** An attribute was told to be indexed. */
+  | 'ATTRIBUTE_INDEX_CREATED'
+  /** The index of an attribute was removed. */
+  | 'ATTRIBUTE_INDEX_REMOVED'
+  /** Settings of a cohort were changed. */
+  | 'COHORT_UPDATED'
+  /** A data import key was made. */
+  | 'DATA_IMPORT_KEY_GENERATED'
+  /** A data import key was ended. */
+  | 'DATA_IMPORT_KEY_INVALIDATED'
+  /** A data import key got a successor. */
+  | 'DATA_IMPORT_KEY_ROTATED'
+  /** A segment was put away. */
+  | 'SEGMENT_ARCHIVED'
+  /** A segment was made. */
+  | 'SEGMENT_CREATED'
+  /** A segment was made as a copy of another. */
+  | 'SEGMENT_DUPLICATED'
+  /** A segment was brought back. */
+  | 'SEGMENT_RESTORED'
+  /** A segment became again what it was in an older version. */
+  | 'SEGMENT_ROLLED_BACK'
+  /** A segment was changed. */
+  | 'SEGMENT_UPDATED'
+  /** Settings of the workspace were changed. */
+  | 'WORKSPACE_UPDATED';
+
+/** What something was done to. The list only grows. */
+export type AuditSubject =
+  /** An API key. */
+  | 'API_KEY'
+  /** An attribute that is or was indexed. */
+  | 'ATTRIBUTE_INDEX'
+  /** A cohort. */
+  | 'COHORT'
+  /** A data import key. */
+  | 'DATA_IMPORT_KEY'
+  /** A segment. */
+  | 'SEGMENT'
+  /** The workspace itself. */
+  | 'WORKSPACE';
 
 /** How often the sender of a cohort sends. */
 export type Cadence =
@@ -127,6 +196,16 @@ export type CreateSegmentInput = {
   readonly filter: SegmentFilterInput;
   /** 1 to 200 characters, unique among live segments. */
   readonly name: string;
+  /** Words to find it by: at most 20 of 1 to 50 characters. */
+  readonly tags?: ReadonlyArray<string> | null | undefined;
+};
+
+/** A segment to copy. */
+export type DuplicateSegmentInput = {
+  /** The segment; an archived one too. */
+  readonly id: string | number;
+  /** The name of the copy: "Copy of" and the name if nothing is said, with a number where that is taken. */
+  readonly name?: string | null | undefined;
 };
 
 /** What went wrong, for programs. The list only grows. */
@@ -143,6 +222,8 @@ export type ErrorCode =
   | 'INVALID_CURSOR'
   /** Wrong type, empty, too long, or a character that cannot be stored. */
   | 'INVALID_INPUT'
+  /** Other things refer to it: change them first, or force it. */
+  | 'IN_USE'
   /** More items, levels or bytes than one call takes. */
   | 'LIMIT_EXCEEDED'
   /** Another writer is busy here: try again after a moment. */
@@ -162,7 +243,9 @@ export type ErrorCode =
   /** No key, or none that is valid now. */
   | 'UNAUTHENTICATED'
   /** The database cannot be reached: try again. */
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  /** The thing was changed since it was read: read it again. */
+  | 'VERSION_CHANGED';
 
 /** How the age of the last sign of life compares with the cadence. */
 export type FreshnessStatus =
@@ -250,6 +333,16 @@ export type RevokeApiKeyInput = {
   readonly id: string | number;
 };
 
+/** A segment that is to be again what it was. */
+export type RollbackSegmentInput = {
+  /** The segment. */
+  readonly id: string | number;
+  /** Why, for its versions and the audit log: at most 1000 characters. */
+  readonly reason?: string | null | undefined;
+  /** The version to go back to. */
+  readonly version: number;
+};
+
 /** A key to replace. */
 export type RotateApiKeyInput = {
   /** The key. */
@@ -265,6 +358,21 @@ export type RotateDataImportKeyInput = {
   /** How long the old key still works, 0 to 2,160 hours; 24 if nothing is said. */
   readonly overlapHours?: number | null | undefined;
 };
+
+/** What made a version of a segment. */
+export type SegmentChange =
+  /** It was put away. */
+  | 'ARCHIVED'
+  /** It was made. */
+  | 'CREATED'
+  /** It was made as a copy of another. */
+  | 'DUPLICATED'
+  /** It was brought back. */
+  | 'RESTORED'
+  /** It became again what it was in an older version. */
+  | 'ROLLED_BACK'
+  /** Its name, description, tags or filter were changed. */
+  | 'UPDATED';
 
 /** A filter over users, one field a node. At most 16 levels and 500 parts. */
 export type SegmentFilterInput =
@@ -303,6 +411,13 @@ export type SegmentRef =
   |  { readonly id?: never;   /** The name of a live segment. */
   readonly name: string; };
 
+/** Why a segment was counted. */
+export type SegmentSizeReason =
+  /** It was changed. */
+  | 'CHANGE'
+  /** It is counted once in each UTC day. */
+  | 'DAY';
+
 /** What an operator says of a cohort; what is left out stays. */
 export type UpdateCohortInput = {
   /** How often its sender sends; null: nobody says, so that it is reported or observed. */
@@ -321,8 +436,12 @@ export type UpdateSegmentInput = {
   readonly filter?: SegmentFilterInput | null | undefined;
   /** The segment. */
   readonly id: string | number;
+  /** The version that the caller has read: VERSION_CHANGED when somebody changed it since. */
+  readonly ifVersion?: number | null | undefined;
   /** The new name. */
   readonly name?: string | null | undefined;
+  /** All its tags from now on; an empty list removes them. */
+  readonly tags?: ReadonlyArray<string> | null | undefined;
 };
 
 /** Users to make or to update. */
@@ -393,6 +512,8 @@ export type WholeUserFragment = { readonly id: string, readonly externalId: stri
 export type WholeCohortFragment = { readonly id: string, readonly partner: string, readonly partnerCohortId: string, readonly name: string, readonly isNamed: boolean, readonly createdAt: string, readonly size: number };
 
 export type WholeSegmentFragment = { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number };
+
+export type WholeEntryFragment = { readonly at: string, readonly action: AuditAction, readonly subject: AuditSubject, readonly subjectId: string | null, readonly subjectName: string | null, readonly details: unknown, readonly reason: string | null, readonly actor: { readonly kind: ActorKind, readonly name: string | null, readonly apiKeyId: string | null }, readonly changes: ReadonlyArray<{ readonly field: string, readonly before: unknown, readonly after: unknown }> };
 
 export type WholeFreshnessFragment = { readonly status: FreshnessStatus, readonly cadence: Cadence | null, readonly cadenceSource: CadenceSource | null, readonly lastReceivedAt: string | null, readonly lastSignOfLifeAt: string | null, readonly expectedBy: string | null, readonly reasoning: string };
 
@@ -677,6 +798,69 @@ export type RestoreSegmentMutation = { readonly restoreSegment:
     | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
    };
 
+export type RollbackSegmentMutationVariables = Exact<{
+  input: RollbackSegmentInput;
+}>;
+
+
+export type RollbackSegmentMutation = { readonly rollbackSegment:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type DuplicateSegmentMutationVariables = Exact<{
+  input: DuplicateSegmentInput;
+}>;
+
+
+export type DuplicateSegmentMutation = { readonly duplicateSegment:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly segment: { readonly id: string, readonly name: string, readonly description: string | null, readonly filterJson: unknown, readonly createdAt: string, readonly updatedAt: string, readonly archivedAt: string | null, readonly size: number } }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type LifeOfQueryVariables = Exact<{
+  by: SegmentRef;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type LifeOfQuery = { readonly segment: { readonly version: number, readonly tags: ReadonlyArray<string>, readonly usedBy: ReadonlyArray<{ readonly name: string }>, readonly versions: { readonly totalCount: number, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly nodes: ReadonlyArray<{ readonly version: number, readonly name: string, readonly description: string | null, readonly tags: ReadonlyArray<string>, readonly filterJson: unknown, readonly archivedAt: string | null, readonly change: SegmentChange, readonly ofVersion: number | null, readonly at: string, readonly reason: string | null, readonly author: { readonly kind: ActorKind, readonly name: string | null, readonly apiKeyId: string | null }, readonly diff: ReadonlyArray<{ readonly field: string, readonly before: unknown, readonly after: unknown }> }> }, readonly history: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly at: string, readonly action: AuditAction, readonly subject: AuditSubject, readonly subjectId: string | null, readonly subjectName: string | null, readonly details: unknown, readonly reason: string | null, readonly actor: { readonly kind: ActorKind, readonly name: string | null, readonly apiKeyId: string | null }, readonly changes: ReadonlyArray<{ readonly field: string, readonly before: unknown, readonly after: unknown }> }> } } | null };
+
+export type AuditLogQueryVariables = Exact<{
+  of?: string | number | null | undefined;
+  subject?: AuditSubject | null | undefined;
+  action?: AuditAction | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AuditLogQuery = { readonly auditLog: { readonly totalCount: number, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly nodes: ReadonlyArray<{ readonly at: string, readonly action: AuditAction, readonly subject: AuditSubject, readonly subjectId: string | null, readonly subjectName: string | null, readonly details: unknown, readonly reason: string | null, readonly actor: { readonly kind: ActorKind, readonly name: string | null, readonly apiKeyId: string | null }, readonly changes: ReadonlyArray<{ readonly field: string, readonly before: unknown, readonly after: unknown }> }> } };
+
+export type SizesOfQueryVariables = Exact<{
+  by: SegmentRef;
+  from: string;
+  to?: string | null | undefined;
+}>;
+
+
+export type SizesOfQuery = { readonly segment: { readonly sizeHistory: ReadonlyArray<{ readonly at: string, readonly size: number, readonly version: number, readonly reason: SegmentSizeReason }> } | null };
+
 export type SegmentByQueryVariables = Exact<{
   by: SegmentRef;
   maxAge?: number | null | undefined;
@@ -687,6 +871,7 @@ export type SegmentByQuery = { readonly segment: { readonly id: string, readonly
 
 export type SegmentsQueryVariables = Exact<{
   search?: string | null | undefined;
+  tags?: ReadonlyArray<string> | string | null | undefined;
   includeArchived?: boolean;
   orderBy?: SegmentOrder | null | undefined;
   first?: number | null | undefined;
@@ -833,6 +1018,27 @@ export const WholeSegmentFragmentDoc = new TypedDocumentString(`
   size
 }
     `, {"fragmentName":"WholeSegment"}) as unknown as TypedDocumentString<WholeSegmentFragment, unknown>;
+export const WholeEntryFragmentDoc = new TypedDocumentString(`
+    fragment WholeEntry on AuditEntry {
+  at
+  actor {
+    kind
+    name
+    apiKeyId
+  }
+  action
+  subject
+  subjectId
+  subjectName
+  changes {
+    field
+    before
+    after
+  }
+  details
+  reason
+}
+    `, {"fragmentName":"WholeEntry"}) as unknown as TypedDocumentString<WholeEntryFragment, unknown>;
 export const WholeFreshnessFragmentDoc = new TypedDocumentString(`
     fragment WholeFreshness on Freshness {
   status
@@ -1392,6 +1598,186 @@ fragment WholeSegment on Segment {
   archivedAt
   size
 }`) as unknown as TypedDocumentString<RestoreSegmentMutation, RestoreSegmentMutationVariables>;
+export const RollbackSegmentDocument = new TypedDocumentString(`
+    mutation RollbackSegment($input: RollbackSegmentInput!) {
+  rollbackSegment(input: $input) {
+    ... on RollbackSegmentSuccess {
+      segment {
+        ...WholeSegment
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}`) as unknown as TypedDocumentString<RollbackSegmentMutation, RollbackSegmentMutationVariables>;
+export const DuplicateSegmentDocument = new TypedDocumentString(`
+    mutation DuplicateSegment($input: DuplicateSegmentInput!) {
+  duplicateSegment(input: $input) {
+    ... on DuplicateSegmentSuccess {
+      segment {
+        ...WholeSegment
+      }
+    }
+    ...Fault
+  }
+}
+    fragment Fault on Error {
+  __typename
+  code
+  message
+  path
+}
+fragment WholeSegment on Segment {
+  id
+  name
+  description
+  filterJson
+  createdAt
+  updatedAt
+  archivedAt
+  size
+}`) as unknown as TypedDocumentString<DuplicateSegmentMutation, DuplicateSegmentMutationVariables>;
+export const LifeOfDocument = new TypedDocumentString(`
+    query LifeOf($by: SegmentRef!, $first: Int, $after: String) {
+  segment(by: $by) {
+    version
+    tags
+    usedBy {
+      ... on Segment {
+        name
+      }
+    }
+    versions(first: $first, after: $after) {
+      totalCount
+      pageInfo {
+        ...WholePage
+      }
+      nodes {
+        version
+        name
+        description
+        tags
+        filterJson
+        archivedAt
+        change
+        ofVersion
+        author {
+          kind
+          name
+          apiKeyId
+        }
+        at
+        reason
+        diff {
+          field
+          before
+          after
+        }
+      }
+    }
+    history(first: $first) {
+      totalCount
+      nodes {
+        ...WholeEntry
+      }
+    }
+  }
+}
+    fragment WholeEntry on AuditEntry {
+  at
+  actor {
+    kind
+    name
+    apiKeyId
+  }
+  action
+  subject
+  subjectId
+  subjectName
+  changes {
+    field
+    before
+    after
+  }
+  details
+  reason
+}
+fragment WholePage on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}`) as unknown as TypedDocumentString<LifeOfQuery, LifeOfQueryVariables>;
+export const AuditLogDocument = new TypedDocumentString(`
+    query AuditLog($of: ID, $subject: AuditSubject, $action: AuditAction, $first: Int, $after: String) {
+  auditLog(
+    of: $of
+    subject: $subject
+    action: $action
+    first: $first
+    after: $after
+  ) {
+    totalCount
+    pageInfo {
+      ...WholePage
+    }
+    nodes {
+      ...WholeEntry
+    }
+  }
+}
+    fragment WholeEntry on AuditEntry {
+  at
+  actor {
+    kind
+    name
+    apiKeyId
+  }
+  action
+  subject
+  subjectId
+  subjectName
+  changes {
+    field
+    before
+    after
+  }
+  details
+  reason
+}
+fragment WholePage on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}`) as unknown as TypedDocumentString<AuditLogQuery, AuditLogQueryVariables>;
+export const SizesOfDocument = new TypedDocumentString(`
+    query SizesOf($by: SegmentRef!, $from: DateTime!, $to: DateTime) {
+  segment(by: $by) {
+    sizeHistory(from: $from, to: $to) {
+      at
+      size
+      version
+      reason
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SizesOfQuery, SizesOfQueryVariables>;
 export const SegmentByDocument = new TypedDocumentString(`
     query SegmentBy($by: SegmentRef!, $maxAge: Int) {
   segment(by: $by, maxAge: $maxAge) {
@@ -1409,9 +1795,10 @@ export const SegmentByDocument = new TypedDocumentString(`
   size
 }`) as unknown as TypedDocumentString<SegmentByQuery, SegmentByQueryVariables>;
 export const SegmentsDocument = new TypedDocumentString(`
-    query Segments($search: String, $includeArchived: Boolean! = false, $orderBy: SegmentOrder, $first: Int, $after: String, $last: Int, $before: String) {
+    query Segments($search: String, $tags: [String!], $includeArchived: Boolean! = false, $orderBy: SegmentOrder, $first: Int, $after: String, $last: Int, $before: String) {
   segments(
     search: $search
+    tags: $tags
     includeArchived: $includeArchived
     orderBy: $orderBy
     first: $first
