@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IngestEvent } from '../../src/domain/context.ts';
 import { partnerEndpoints } from '../../src/domain/keys/endpoints.ts';
@@ -169,6 +170,14 @@ describe.each(DATABASES)('/metrics on %s', (kind) => {
     expect(samples.get('muster_accepted_changes')).toBe(0);
     expect(text).not.toMatch(/secret-cohort|hightouch|ada|stranger|muster_import|workspace/);
   });
+});
+
+test('every figure that the guide names is served, and every one of ours is in the guide', async () => {
+  const guide = readFileSync(new URL('../../docs/operating.md', import.meta.url), 'utf8');
+  const text = await createMetrics(sources).render();
+  const served = [...text.matchAll(/^# TYPE (muster_\w+) /gm)].map(([, name]) => name);
+  const named = new Set([...guide.matchAll(/\bmuster_[a-z_]+/g)].map(([name]) => name));
+  expect([...named].sort()).toEqual(served.sort());
 });
 
 test('/metrics is not there where the host wants none', async () => {
