@@ -1,0 +1,21 @@
+/** How cohorts and segments are called by id. */
+export interface Ids {
+  readonly writeCohort: (id: number) => string;
+  readonly writeSegment: (id: string) => string;
+  /** The cohort behind an id; a number that none has where it is no such id, so that it is answered like any other unknown one. */
+  readonly readCohort: (text: string) => number;
+  readonly readSegment: (text: string) => string;
+}
+
+const NO_COHORT = 0;
+const NO_SEGMENT = '00000000-0000-0000-0000-000000000000';
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const LAST_COHORT = 2 ** 31 - 1;
+
+/** By number and by UUID: as filters are stored. */
+export const STORED_IDS: Ids = {
+  writeCohort: String,
+  writeSegment: (id) => id,
+  readCohort: (text) => (/^[1-9][0-9]{0,9}$/.test(text) && Number(text) <= LAST_COHORT ? Number(text) : NO_COHORT),
+  readSegment: (text) => (UUID.test(text) ? text : NO_SEGMENT),
+};
