@@ -119,9 +119,10 @@ test('no line of the log holds a body, an identity, a secret or an address, howe
 
   const statuses: number[] = [];
   for (const { path, method = 'POST', headers, body } of wrongRequests(generateDataImportKey.secret)) {
-    const response = await fetch(`${server.url}${path}`, { method, headers, body });
-    await response.text();
-    statuses.push(response.status);
+    // Whoever is still sending a body that is too large may find the connection closed before the answer is read.
+    const response = await fetch(`${server.url}${path}`, { method, headers, body }).catch(() => null);
+    await response?.text();
+    statuses.push(response?.status ?? 0);
   }
   const { stderr } = await server.kill('SIGTERM');
   const lines = stderr.trimEnd().split('\n');
