@@ -174,11 +174,31 @@ describe.each(DATABASES)('another workspace on %s', (kind) => {
           { id: NOTHING },
         ] as const,
     ),
-    ...['updateSegment', 'archiveSegment', 'restoreSegment'].map(
-      (field) =>
+    [
+      'audit log of a segment',
+      'query ($id: ID!) { auditLog(of: $id) { totalCount nodes { subjectName } } }',
+      (n) => ({ id: n.ids.segment }),
+      { id: NOTHING },
+    ],
+    [
+      'audit log of a key',
+      'query ($id: ID!) { auditLog(of: $id) { totalCount nodes { subjectName } } }',
+      (n) => ({ id: n.ids.apiKey }),
+      { id: NOTHING },
+    ],
+    ...(
+      [
+        ['updateSegment', ''],
+        ['archiveSegment', ''],
+        ['restoreSegment', ''],
+        ['rollbackSegment', ', version: 1'],
+        ['duplicateSegment', ''],
+      ] as const
+    ).map(
+      ([field, more]) =>
         [
           field,
-          `mutation ($id: ID!) { ${field}(input: { id: $id }) { __typename ${FAULT} } }`,
+          `mutation ($id: ID!) { ${field}(input: { id: $id${more} }) { __typename ${FAULT} } }`,
           (n: Names) => ({ id: n.ids.segment }),
           { id: NOTHING },
         ] as const,
@@ -258,6 +278,9 @@ const LISTS = [
     'segments of a cohort',
     'cohorts(search: "cohort") { nodes { segments(PAGE) { nodes { id } pageInfo { endCursor } } } }',
   ],
+  ['versions of a segment', 'segments { nodes { versions(PAGE) { nodes { version } pageInfo { endCursor } } } }'],
+  ['history of a segment', 'segments { nodes { history(PAGE) { nodes { at } pageInfo { endCursor } } } }'],
+  ['audit log', 'auditLog(PAGE) { nodes { subjectId } pageInfo { endCursor } }'],
   ['users of a segment', 'segments { nodes { users(PAGE) { nodes { id } pageInfo { endCursor } } } }'],
   ['cohorts of a user', 'everyone(first: 1) { nodes { cohorts(PAGE) { nodes { id } pageInfo { endCursor } } } }'],
 ] as const;

@@ -2,6 +2,7 @@ import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FILTER_MAX_DEPTH, FILTER_MAX_NODES, FILTER_MAX_VALUES } from '../../src/domain/segments/filter.ts';
 import { openTestApp, type TestApp, type TestWorkspace } from '../support/app.ts';
+import { inCohort } from '../support/drafts.ts';
 import { PreviewDocument, type SegmentFilterInput } from '../support/gql/graphql.ts';
 import { codeOf, dataOf } from '../support/graphql.ts';
 import { seedCohort, seedIdentified } from '../support/seed.ts';
@@ -102,11 +103,15 @@ describe('pages', () => {
     ['last: 1, before: "W10="', 'INVALID_CURSOR', ['before']],
     ['after: "bnVsbA=="', 'INVALID_CURSOR', ['after']],
   ])('%s is refused, wherever there are pages', async (page, code, inputPath) => {
+    await ws.domain.segments.createSegment({ name: `S ${page}`, filter: inCohort('amp') });
     const lists = [
       'everyone(PAGE) { nodes { id } }',
       'cohorts(PAGE) { nodes { id } }',
       'cohorts(PAGE, orderBy: { field: CREATED_AT, direction: DESC }) { edges { cursor } }',
       'segments(PAGE) { pageInfo { hasNextPage } }',
+      'segments(search: "S ", first: 1) { nodes { versions(PAGE) { nodes { version } } } }',
+      'segments(search: "S ", first: 1) { nodes { history(PAGE) { nodes { at } } } }',
+      'auditLog(PAGE) { nodes { at } }',
       'apiKeys(PAGE) { nodes { id } }',
       'cohort(by: { name: "amp" }) { users(PAGE) { nodes { id } } }',
       'cohort(by: { name: "amp" }) { segments(PAGE) { nodes { id } } }',

@@ -47,6 +47,9 @@ const NEEDS: Readonly<Record<string, Scope>> = {
   updateSegment: 'segments:write',
   archiveSegment: 'segments:write',
   restoreSegment: 'segments:write',
+  rollbackSegment: 'segments:write',
+  duplicateSegment: 'segments:write',
+  auditLog: 'keys:manage',
 };
 /** Answer anybody who has a key: nothing below them does. */
 const OPEN = ['node', 'nodes', 'partner', 'workspace'];
@@ -215,7 +218,15 @@ describe('scopes', () => {
     expect(await segments(create('name size'), { name: 'Mine' })).toEqual({
       data: { createSegment: { segment: { name: 'Mine', size: 1 } } },
     });
-    expect(codeOf(await segments(create('users { totalCount }'), { name: 'Other' }))).toBe('FORBIDDEN');
+    const below = [
+      'users { totalCount }',
+      'versions { totalCount }',
+      'history { totalCount }',
+      'usedBy { __typename }',
+      'sizeHistory(from: "2026-01-01T00:00:00Z") { size }',
+    ];
+    for (const of of below)
+      expect(codeOf(await segments(create(of), { name: `Other ${of.length}` }))).toBe('FORBIDDEN');
     expect(codeOf(await segments('{ segment(by: { name: "Mine" }) { name } }'))).toBe('FORBIDDEN');
     const apply = `mutation { applyCohortChanges(input: { cohort: { partnerCohort: { partner: "amplitude", cohortId: "mine" } }
       changes: [{ externalIds: ["ada"] }] }) { ... on ApplyCohortChangesSuccess { added cohort { name size } } } }`;

@@ -119,6 +119,18 @@ describe.each(DATABASES)('statements on %s', (kind) => {
       5,
       '{ segments { nodes { size users(first: 5) { totalCount nodes { externalId } } } } }',
     ],
+    [
+      'segments with their versions and their part of the audit log',
+      5,
+      '{ segments { nodes { versions(first: 2) { totalCount nodes { name diff { field before } } } history(first: 2) { totalCount nodes { action changes { after } } } } } }',
+    ],
+    ['segments with those that refer to them', 2, '{ segments { nodes { usedBy { ... on Segment { name } } } } }'],
+    [
+      'how the sizes of segments went',
+      3,
+      `{ segments { nodes { a: sizeHistory(from: "${YESTERDAY}") { size } b: sizeHistory(from: "${YESTERDAY}", to: "NOW") { size } } } }`,
+    ],
+    ['the audit log and its total', 2, '{ auditLog { totalCount nodes { action subjectId changes { before } } } }'],
     ['segments with their freshness', 2, '{ segments { nodes { freshness { status reasoning } } } }'],
     [
       'segments of which a greatest age is allowed',

@@ -69,7 +69,7 @@ export async function updateSegment(
       throw fail('VERSION_CHANGED', `The segment is at version ${now.version}: read it again, and change that.`, {
         path: ['ifVersion'],
       });
-    const filter = input.filter ? await readFilter(tx, input.filter) : now.filter;
+    const filter = input.filter ? await readFilter(tx, input.filter, { of: now.id }) : now.filter;
     return changeSegment(tx, now, { ...texts, filter, updatedAt: tx.now() }, { change: 'updated' });
   });
 }
@@ -132,7 +132,7 @@ export async function rollbackSegment(
       );
     if (!old) throw fail('NOT_FOUND', 'The segment never had this version.', { path: ['version'] });
     const { name, description, tags } = old;
-    const filter = await readFilter(tx, parseFilterJson(old.filter, { field: 'version' }));
+    const filter = await readFilter(tx, parseFilterJson(old.filter, { field: 'version' }), { of: now.id });
     return changeSegment(
       tx,
       now,
