@@ -149,8 +149,15 @@ describe('changes of segments at the same time', () => {
 
   test('copies made at the same time have names of their own', async () => {
     await race(async ({ one, two, create }) => {
+      const old = await create('S');
+      await archiveSegment(one, { id: old.id });
       const { id } = await create('S');
-      const copies = await Promise.all([one, two, one, two].map((server) => duplicateSegment(server, { id })));
+      const copies = await Promise.all([
+        duplicateSegment(one, { id: old.id }),
+        duplicateSegment(two, { id }),
+        duplicateSegment(two, { id: old.id }),
+        duplicateSegment(one, { id }),
+      ]);
       expect(copies.map(({ name }) => name).sort()).toEqual(['Copy of S', 'Copy of S 2', 'Copy of S 3', 'Copy of S 4']);
     });
   });
