@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { queryPrepared, queryRows } from '../../db/client.ts';
+import { noteAudit } from '../audit/note-audit.ts';
 import { type Ctx, inTransaction } from '../context.ts';
 import { fail } from '../errors.ts';
 import { ATTRIBUTE_INDEXES_MAX, type AttributeIndex, parseAttributeName } from './attribute-index.ts';
@@ -33,6 +34,7 @@ export async function indexAttribute(ctx: Ctx, input: { readonly name: string })
         values (${tx.workspaceId}::int, ${name}, 'BUILDING', 0, ${tx.now().toISOString()}::timestamptz)
         on conflict (workspace_id, name) do update set built_to = 0, created_at = excluded.created_at`,
     );
+    await noteIndex(tx, 'attribute_index.created', name);
   });
   await build(ctx, name, SLICES_AT_ONCE);
   const index = (await listAttributeIndexes(ctx)).find((known) => known.name === name);
@@ -54,6 +56,7 @@ export async function dropAttributeIndex(ctx: Ctx, input: { readonly name: strin
         where workspace_id = ${tx.workspaceId}::int and name = ${name} and built_to <> ${DROPPING}::int returning 1`,
     );
     if (rows.length === 0) throw fail('NOT_FOUND', 'This attribute is not indexed.', { path: ['name'] });
+    await noteIndex(tx, 'attribute_index.removed', name);
   });
   await build(ctx, name, SLICES_AT_ONCE);
 }
@@ -85,6 +88,14 @@ export async function buildAttributeIndexes(ctx: Ctx): Promise<number> {
   let slices = 0;
   for (const { name } of rows) slices += await build(ctx, name, SLICES_A_RUN - slices);
   return slices;
+}
+
+async function noteIndex(
+  tx: Ctx,
+  action: 'attribute_index.created' | 'attribute_index.removed',
+  name: string,
+): Promise<void> {
+  await noteAudit(tx, { action, subjectType: 'attribute_index', subjectId: name, subjectName: name });
 }
 
 async function build(ctx: Ctx, name: string, mostSlices: number): Promise<number> {

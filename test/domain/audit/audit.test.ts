@@ -7,6 +7,7 @@ import { noteAudit } from '../../../src/domain/audit/note-audit.ts';
 import { nameCohort, updateCohort } from '../../../src/domain/cohorts/cohorts.ts';
 import { type Ctx, inTransaction } from '../../../src/domain/context.ts';
 import { createApiKey, generateDataImportKey, invalidateKey, rotateKey } from '../../../src/domain/keys/keys.ts';
+import { dropAttributeIndex, indexAttribute } from '../../../src/domain/users/attribute-indexes.ts';
 import { getWorkspace, updateWorkspace } from '../../../src/domain/workspaces/workspaces.ts';
 import { fakeClock, makeContext, otherWorkspace } from '../../support/context.ts';
 import { DATABASES, openTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -65,6 +66,17 @@ describe.each(DATABASES)('the audit log on %s', (kind) => {
           { field: 'pullEveryHours', before: null, after: 6 },
         ],
       },
+    ]);
+  });
+
+  test('says which attributes were indexed and no longer are', async () => {
+    await indexAttribute(ctx, { name: 'plan' });
+    await indexAttribute(ctx, { name: 'plan' });
+    await dropAttributeIndex(ctx, { name: 'plan' });
+    await expect(dropAttributeIndex(ctx, { name: 'plan' })).rejects.toThrow();
+    expect((await log()).map((e) => [e.action, e.subjectType, e.subjectId, e.actor.name])).toEqual([
+      ['attribute_index.removed', 'attribute_index', 'plan', 'Ada'],
+      ['attribute_index.created', 'attribute_index', 'plan', 'Ada'],
     ]);
   });
 
