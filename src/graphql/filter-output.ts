@@ -2,7 +2,7 @@ import { COMPARISONS, DISTANCES, type Filter, MOMENTS, OPERATORS } from '../doma
 import { type FilterJson, toJson } from '../domain/segments/filter-json.ts';
 import { builder } from './builder.ts';
 import type { RequestContext } from './context.ts';
-import { encodeNumbered, encodeUuid } from './node-id.ts';
+import { filterIds } from './filter-ids.ts';
 import { CohortRef, SegmentRef } from './refs.ts';
 
 type Node<T extends Filter['type']> = Extract<Filter, { type: T }>;
@@ -158,8 +158,5 @@ RandomBucket.implement({
 
 /** The canonical JSON of a filter; its values are the node ids of cohorts and segments. */
 export function filterJson(ctx: RequestContext, filter: Filter): FilterJson {
-  return toJson(filter, {
-    cohort: (id) => encodeNumbered(ctx, 'Cohort', id),
-    segment: (id) => encodeUuid('Segment', id),
-  });
+  return toJson(filter, filterIds(ctx));
 }

@@ -89,7 +89,12 @@ export function parseCohortRef(ctx: RequestContext, ref: CohortRefShape, path: P
     check(cohortTextFault(cohortId, COHORT_ID_MAX_CHARACTERS), 'A cohort id', [...at, 'cohortId']);
     return { partnerCohort: { partner: parsePartner(partner, [...at, 'partner']), cohortId } };
   }
-  return { id: decodeNumbered(ctx, 'Cohort', String(ref.id)) ?? NOBODY };
+  return { id: readCohortId(ctx, String(ref.id)) };
+}
+
+/** The number of a cohort's node id; one that nothing has where it is no such id. */
+export function readCohortId(ctx: RequestContext, nodeId: string): number {
+  return decodeNumbered(ctx, 'Cohort', nodeId) ?? NOBODY;
 }
 
 export const SegmentRefInput = builder.inputType('SegmentRef', {

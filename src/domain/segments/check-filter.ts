@@ -14,6 +14,7 @@ import {
   PATTERN_MAX_CHARACTERS,
   type TimeTest,
 } from './filter.ts';
+import { patternFault } from './pattern.ts';
 
 /**
  * Checks the shape and the limits of a tree that stood at `path`. Errors, with the path of the part: INVALID_INPUT (an empty group, a leaf
@@ -113,11 +114,17 @@ function checkTest(test: AttributeTest | TimeTest, path: Path): void {
           path,
         });
       if (!isStorable(test.value)) throw invalid(UNSTORABLE);
+      checkPattern(test.value, path);
       return;
     default:
       if (typeof test.value === 'string' && !isStorable(test.value)) throw invalid(UNSTORABLE);
       if (typeof test.value === 'number' && !Number.isFinite(test.value)) throw invalid('A number must be finite.');
   }
+}
+
+function checkPattern(pattern: string, path: Path): void {
+  const fault = patternFault(pattern);
+  if (fault !== null) throw fail('INVALID_INPUT', fault, { path });
 }
 
 const UNSTORABLE = 'Text must be well-formed Unicode without NUL.';

@@ -1,8 +1,11 @@
-/** How cohorts and segments are called by id. */
-export interface Ids {
+/** How cohorts and segments are written by id. */
+export interface IdWriter {
   readonly writeCohort: (id: number) => string;
   readonly writeSegment: (id: string) => string;
-  /** The cohort behind an id; a number that none has where it is no such id, so that it is answered like any other unknown one. */
+}
+
+/** The same, and how such ids are read. What is no such id is read as one that nothing has, so that it is answered like any unknown one. */
+export interface Ids extends IdWriter {
   readonly readCohort: (text: string) => number;
   readonly readSegment: (text: string) => string;
 }

@@ -8,6 +8,7 @@ import {
   type Operator,
   type TimeTest,
 } from './filter.ts';
+import { type IdWriter, STORED_IDS } from './filter-ids.ts';
 
 /** The canonical JSON of a filter. Source: Braze's connected audience object, extended by what it has no filter for. */
 export type FilterJson =
@@ -26,24 +27,17 @@ export type FilterJson =
   | ({ readonly filter: 'created_at' } & TimeTest)
   | { readonly filter: 'random_bucket'; readonly from: number; readonly to: number };
 
-/** How cohorts and segments are spelled outside: by node id, say. Left out: by number and by UUID, as stored. */
-export interface Spelling {
-  readonly cohort: (id: number) => string;
-  readonly segment: (id: string) => string;
-}
-
-const STORED: Spelling = { cohort: String, segment: (id) => id };
-
-export function toJson(filter: Filter, spelling: Spelling = STORED): FilterJson {
+/** The canonical JSON of a filter; as it is stored, unless it is said how ids are written. */
+export function toJson(filter: Filter, ids: IdWriter = STORED_IDS): FilterJson {
   switch (filter.type) {
     case 'all':
-      return { all: filter.of.map((child) => toJson(child, spelling)) };
+      return { all: filter.of.map((child) => toJson(child, ids)) };
     case 'any':
-      return { any: filter.of.map((child) => toJson(child, spelling)) };
+      return { any: filter.of.map((child) => toJson(child, ids)) };
     case 'not':
-      return { not: toJson(filter.of, spelling) };
+      return { not: toJson(filter.of, ids) };
     case 'cohorts': {
-      const values = filter.values.map(spelling.cohort);
+      const values = filter.values.map(ids.writeCohort);
       const [only] = values;
       const isSingle = filter.operator === 'includes_value' || filter.operator === 'does_not_include_value';
       return {
@@ -53,7 +47,7 @@ export function toJson(filter: Filter, spelling: Spelling = STORED): FilterJson 
       };
     }
     case 'segment':
-      return { filter: 'segment', operator: 'is', value: spelling.segment(filter.segment) };
+      return { filter: 'segment', operator: 'is', value: ids.writeSegment(filter.segment) };
     case 'identity':
       return identityJson(filter.test);
     case 'attribute':

@@ -20,7 +20,7 @@ describe('the canonical JSON of a filter', () => {
     expect(
       toJson(
         { type: 'all', of: [leaf, { type: 'not', of: many }] },
-        { cohort: (id) => `cohort ${id}`, segment: (id) => id },
+        { writeCohort: (id) => `cohort ${id}`, writeSegment: (id) => id },
       ),
     ).toEqual({
       all: [
