@@ -7,6 +7,7 @@ import { addLedgerCommands } from './ledger.ts';
 import { openFromEnvironment } from './open.ts';
 import { addPendingCommands } from './pending.ts';
 import { addPullCommand } from './pull.ts';
+import { addSegmentCommands } from './segments.ts';
 import { serve } from './serve.ts';
 import { addSettingsCommands } from './settings.ts';
 import { addUsageCommand } from './usage.ts';
@@ -49,6 +50,7 @@ export function buildProgram(): Command {
   const cohorts = addCohortCommands(program);
   addPullCommand(cohorts);
   addLedgerCommands(cohorts);
+  addSegmentCommands(program);
   addPendingCommands(program);
   addUsageCommand(program);
   addWorkspaceCommands(program);
