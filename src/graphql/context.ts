@@ -5,7 +5,8 @@ import type { Loaders } from './loaders.ts';
 /** What a resolver sees of one request: the product of the viewer's workspace, the loaders, and what the viewer may do. */
 export interface RequestContext {
   readonly domain: Domain;
-  readonly loaders: Loaders;
+  /** Of the question, or of the one mutation that runs. */
+  loaders: Loaders;
   readonly scopes: ReadonlySet<Scope>;
   /** The API key that asks, for the ledger. */
   readonly keyId: string | null;

@@ -163,6 +163,37 @@ describe.each(DATABASES)('the life of a segment over GraphQL on %s', (kind) => {
     expect(user).toEqual({ data: { segment: { size: 2 } } });
   });
 
+  test('each of several changes in one request is answered as it was after that change', async () => {
+    const { id } = await create({ name: 'S', filter: inCohort('L') });
+    await use('User', id);
+    const of = `... on UpdateSegmentSuccess { segment { version versions { totalCount } sizeHistory(from: "2020-01-01T00:00:00Z") { version }
+      filter { ... on PartnerCohortsFilter { cohorts { name size } } } usedBy { ... on Segment { size } } } }`;
+    const applied = await ws.ask(
+      `mutation ($id: ID!, $R: SegmentFilterInput!) {
+        a: updateSegment(input: { id: $id, name: "T" }) { ${of} }
+        apply: applyCohortChanges(input: { cohort: { name: "R" }, changes: [{ externalIds: ["left"] }] }) { ... on ApplyCohortChangesSuccess { cohort { size } } }
+        b: updateSegment(input: { id: $id, filter: $R }) { ${of} }
+        again: applyCohortChanges(input: { cohort: { name: "R" }, changes: [{ externalIds: ["none"] }] }) { ... on ApplyCohortChangesSuccess { cohort { size } } }
+      }`,
+      { id, R: inCohort('R') },
+    );
+    const segment = (version: number, name: string, size: number) => ({
+      segment: {
+        version,
+        versions: { totalCount: version },
+        sizeHistory: [{ version }],
+        filter: { cohorts: [{ name, size }] },
+        usedBy: [{ size }],
+      },
+    });
+    expect(dataOf(applied)).toEqual({
+      a: segment(2, 'L', 2),
+      apply: { cohort: { size: 3 } },
+      b: segment(3, 'R', 3),
+      again: { cohort: { size: 4 } },
+    });
+  });
+
   test('segments are listed by tags', async () => {
     for (const [name, tags] of [
       ['one', ['x', 'y']],
