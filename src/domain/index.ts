@@ -14,6 +14,7 @@ import * as keys from './keys/keys.ts';
 import * as pulls from './pulls/pulls.ts';
 import * as changes from './segments/changes.ts';
 import * as explanations from './segments/explain.ts';
+import * as filters from './segments/filters.ts';
 import * as members from './segments/members.ts';
 import * as segmentSizes from './segments/segment-sizes.ts';
 import * as segments from './segments/segments.ts';
@@ -54,6 +55,7 @@ export function bindDomain(ctx: Ctx) {
       ...bind(ctx, versions),
       ...bind(ctx, segmentSizes),
     },
+    filters: bind(ctx, filters),
     members: bind(ctx, members),
     explanations: bind(ctx, explanations),
     forecasts: bind(ctx, forecasts),

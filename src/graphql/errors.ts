@@ -11,6 +11,7 @@ import {
   LimitExceededError,
   NotFoundError,
   type Path,
+  type Place,
   StaleError,
   ThrottledError,
 } from '../domain/errors.ts';
@@ -47,7 +48,10 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
 /** What every expected failure is. */
 export const ErrorInterface = builder
   .interfaceRef<
-    Pick<DomainError, 'code' | 'message'> & { readonly path?: Path | readonly string[] | null | undefined }
+    Pick<DomainError, 'code' | 'message'> & {
+      readonly path?: Path | readonly string[] | null | undefined;
+      readonly place?: Place | undefined;
+    }
   >('Error')
   .implement({
     description: 'An expected failure. Nothing of the call was applied.',
@@ -58,6 +62,16 @@ export const ErrorInterface = builder
         nullable: true,
         description: 'Where in the input, from the outside in; positions in lists are numbers from 0.',
         resolve: (e) => e.path?.map(String) ?? null,
+      }),
+      line: t.int({
+        nullable: true,
+        description: 'Where what stands at `path` is a text in a language of its own: the line in it, from 1.',
+        resolve: (e) => e.place?.line ?? null,
+      }),
+      column: t.int({
+        nullable: true,
+        description: 'The column in that line, from 1, in UTF-16 units as editors count.',
+        resolve: (e) => e.place?.column ?? null,
       }),
     }),
   });

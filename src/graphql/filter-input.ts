@@ -4,7 +4,15 @@ import { AMPLITUDE, parsePartner } from '../domain/keys/partner.ts';
 import { FILTER_MAX_DEPTH, type FilterDraft, type Operator } from '../domain/segments/filter.ts';
 import { builder } from './builder.ts';
 import type { RequestContext } from './context.ts';
-import { CohortRefInput, type CohortRefShape, parseCohortRef } from './inputs.ts';
+import {
+  AttributeFilterInput,
+  IdentityFilterInput,
+  type LeafInput,
+  RandomBucketFilterInput,
+  readLeafInput,
+  TimeConditionInput,
+} from './filter-leaf-input.ts';
+import { CohortRefInput, type CohortRefShape, parseCohortRef, SegmentRefInput } from './inputs.ts';
 
 interface CohortsInput {
   includesValue?: CohortRefShape | null;
@@ -15,7 +23,7 @@ interface CohortsInput {
 }
 
 /** The filter as GraphQL carries it: exactly one field a node. */
-export interface FilterInput {
+export interface FilterInput extends LeafInput {
   all?: FilterInput[] | null;
   any?: FilterInput[] | null;
   not?: FilterInput | null;
@@ -68,6 +76,14 @@ SegmentFilterInput.implement({
       type: OtherPartnerCohortsFilterInput,
       description: '`<partner>_cohorts`: cohorts that another partner sent.',
     }),
+    segment: t.field({ type: SegmentRefInput, description: 'Membership in another segment, which must be live.' }),
+    identity: t.field({ type: IdentityFilterInput, description: 'What identities a user has.' }),
+    attribute: t.field({ type: AttributeFilterInput, description: 'A custom attribute.' }),
+    createdAt: t.field({ type: TimeConditionInput, description: '`created_at`: when a user appeared.' }),
+    randomBucket: t.field({
+      type: RandomBucketFilterInput,
+      description: 'Part of all users, drawn by lot once and for all: for holdouts.',
+    }),
   }),
 });
 
@@ -79,7 +95,7 @@ const OPERATOR_OF_FIELD: { readonly [K in keyof CohortsInput]-?: Operator } = {
   includesNoneOf: 'includes_none_of',
 };
 
-/** Reads a filter as the domain takes it. Errors: LIMIT_EXCEEDED, INVALID_INPUT (a partner that is no name). */
+/** Reads a filter as the domain takes it. Errors, with the path: LIMIT_EXCEEDED, INVALID_INPUT (a name or a value that none can be). */
 export function readFilterInput(ctx: RequestContext, input: FilterInput, path: Path = ['filter']): FilterDraft {
   // The domain checks depth as well; this keeps the reading itself from going as deep as the input likes.
   if (path.length > FILTER_MAX_DEPTH * 3)
@@ -91,6 +107,8 @@ export function readFilterInput(ctx: RequestContext, input: FilterInput, path: P
   if (input.all) return group('all', input.all);
   if (input.any) return group('any', input.any);
   if (input.not) return { type: 'not', of: readFilterInput(ctx, input.not, [...path, 'not']) };
+  const leaf = readLeafInput(input, path);
+  if (leaf) return leaf;
   if (input.partnerCohorts) {
     const { partner, condition } = input.partnerCohorts;
     const at = [...path, 'partnerCohorts'];

@@ -89,12 +89,7 @@ export function parseCohortRef(ctx: RequestContext, ref: CohortRefShape, path: P
     check(cohortTextFault(cohortId, COHORT_ID_MAX_CHARACTERS), 'A cohort id', [...at, 'cohortId']);
     return { partnerCohort: { partner: parsePartner(partner, [...at, 'partner']), cohortId } };
   }
-  return { id: readCohortId(ctx, String(ref.id)) };
-}
-
-/** The number of a cohort's node id; one that nothing has where it is no such id. */
-export function readCohortId(ctx: RequestContext, nodeId: string): number {
-  return decodeNumbered(ctx, 'Cohort', nodeId) ?? NOBODY;
+  return { id: decodeNumbered(ctx, 'Cohort', String(ref.id)) ?? NOBODY };
 }
 
 export const SegmentRefInput = builder.inputType('SegmentRef', {
@@ -106,7 +101,13 @@ export const SegmentRefInput = builder.inputType('SegmentRef', {
   }),
 });
 
-export function parseSegmentRef(ref: typeof SegmentRefInput.$inferInput, path: Path): SegmentRef {
+/** A segment reference as GraphQL carries it: one of these is given. */
+export interface SegmentRefShape {
+  readonly id?: string | number | null | undefined;
+  readonly name?: string | null | undefined;
+}
+
+export function parseSegmentRef(ref: SegmentRefShape, path: Path): SegmentRef {
   if (!isGiven(ref.name)) return { id: readSegmentId(String(ref.id)) };
   check(cohortTextFault(ref.name, SEGMENT_NAME_MAX_CHARACTERS), 'A segment name', [...path, 'name']);
   return { name: ref.name };

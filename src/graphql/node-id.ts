@@ -4,6 +4,9 @@ import type { RequestContext } from './context.ts';
 /** Types whose members are numbered inside their workspace. Their ids carry the workspace, so that one of another means nothing. */
 type Numbered = 'User' | 'Cohort' | 'Batch' | 'Workspace';
 
+/** What node ids need to know. */
+type Home = Pick<RequestContext, 'domain'>;
+
 /** Every type that has node ids. */
 export const NODE_TYPES = [
   'Workspace',
@@ -35,12 +38,12 @@ export function decodeNodeId(nodeId: string): { typename: string; id: string } {
 }
 
 /** The part of a node id that stands behind the type, for a thing numbered inside its workspace. */
-export function numberedId(ctx: RequestContext, id: number): string {
+export function numberedId(ctx: Home, id: number): string {
   return `${ctx.domain.workspaceId}.${id}`;
 }
 
 /** The number in what `numberedId` made, at most `most`; null when it is of another workspace or no such id. */
-export function readNumberedId(ctx: RequestContext, id: string, most = 2 ** 31 - 1): number | null {
+export function readNumberedId(ctx: Home, id: string, most = 2 ** 31 - 1): number | null {
   const [workspace, number, ...rest] = id.split('.');
   const isOurs =
     rest.length === 0 && workspace === String(ctx.domain.workspaceId) && /^[1-9][0-9]{0,15}$/.test(number ?? '');
@@ -49,17 +52,17 @@ export function readNumberedId(ctx: RequestContext, id: string, most = 2 ** 31 -
 }
 
 /** The same of a batch, which is numbered beyond what an Int holds. */
-export function readBatchId(ctx: RequestContext, id: string): number | null {
+export function readBatchId(ctx: Home, id: string): number | null {
   return readNumberedId(ctx, id, Number.MAX_SAFE_INTEGER);
 }
 
 /** The node id of a thing numbered inside its workspace. */
-export function encodeNumbered(ctx: RequestContext, typename: Numbered, id: number): string {
+export function encodeNumbered(ctx: Home, typename: Numbered, id: number): string {
   return encodeGlobalID(typename, numberedId(ctx, id));
 }
 
 /** The number behind a node id; null when it is not an id of that type in this workspace. */
-export function decodeNumbered(ctx: RequestContext, typename: Numbered, nodeId: string): number | null {
+export function decodeNumbered(ctx: Home, typename: Numbered, nodeId: string): number | null {
   const raw = decode(typename, nodeId);
   if (raw === null) return null;
   return typename === 'Batch' ? readBatchId(ctx, raw) : readNumberedId(ctx, raw);

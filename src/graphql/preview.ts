@@ -5,8 +5,8 @@ import type { Reach } from '../domain/segments/reach.ts';
 import { builder } from './builder.ts';
 import { pageArgs } from './connection.ts';
 import { resultOf } from './errors.ts';
-import { readFilterInput, SegmentFilterInput } from './filter-input.ts';
 import { filterJson } from './filter-output.ts';
+import { filterArgs, readSpelledFilter } from './filter-spellings.ts';
 import { maxAgeArg, requireMaxAge } from './freshness.ts';
 import { UserConnection } from './refs.ts';
 import { userConnection } from './user-connection.ts';
@@ -43,6 +43,11 @@ const SegmentPreview = builder.objectRef<{ readonly filter: Filter }>('SegmentPr
       type: 'JSON',
       description: 'The filter as canonical JSON.',
       resolve: ({ filter }, _, ctx) => filterJson(ctx, filter),
+    }),
+    filterText: t.string({
+      authScopes: { scope: 'cohorts:read' },
+      description: 'The filter as text.',
+      resolve: ({ filter }, _, { loaders }) => loaders.filterText.load(filter),
     }),
     size: t.int({
       description: 'How many users it has, exactly.',
@@ -81,9 +86,9 @@ builder.queryField('previewSegment', (t) =>
     authScopes: { scope: 'segments:read' },
     errors: resultOf('PreviewSegment'),
     description: 'What a filter would give now, exactly, without saving it.',
-    args: { filter: t.arg({ type: SegmentFilterInput, required: true, description: 'The filter.' }), ...maxAgeArg },
-    resolve: async (_, { filter, maxAge }, ctx) => {
-      const read = await ctx.domain.members.previewFilter(readFilterInput(ctx, filter));
+    args: { ...filterArgs, ...maxAgeArg },
+    resolve: async (_, { maxAge, ...spelled }, ctx) => {
+      const read = await ctx.domain.members.previewFilter(readSpelledFilter(ctx, spelled));
       await requireMaxAge(ctx, read, maxAge);
       return { filter: read };
     },

@@ -9,8 +9,10 @@ import './held-changes.ts';
 import './identities.ts';
 import './keys.ts';
 import './past.ts';
+import './parse-filter.ts';
 import './pending.ts';
 import './pulls.ts';
+import { readAnew } from './read-anew.ts';
 import './preview.ts';
 import './replacements.ts';
 import './reversal.ts';
@@ -26,4 +28,4 @@ import './users.ts';
 import './workspace.ts';
 
 /** The public schema. `schema/schema.graphql` is its printed form. */
-export const schema = placeErrors(builder.toSchema());
+export const schema = placeErrors(readAnew(builder.toSchema()));

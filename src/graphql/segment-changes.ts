@@ -8,7 +8,8 @@ import {
 } from '../domain/segments/segment.ts';
 import { builder, WRITTEN } from './builder.ts';
 import { resultOf } from './errors.ts';
-import { readFilterInput, SegmentFilterInput } from './filter-input.ts';
+import { SegmentFilterInput } from './filter-input.ts';
+import { isSpelled, readSpelledFilter } from './filter-spellings.ts';
 import { readSegmentId } from './inputs.ts';
 import { SegmentRef } from './refs.ts';
 
@@ -25,7 +26,9 @@ const CreateInput = builder.inputType('CreateSegmentInput', {
     tags: t.stringList({
       description: `Words to find it by: at most ${SEGMENT_MAX_TAGS} of 1 to ${TAG_MAX_CHARACTERS} characters.`,
     }),
-    filter: t.field({ type: SegmentFilterInput, required: true, description: 'Who is in it.' }),
+    filter: t.field({ type: SegmentFilterInput, description: 'Who is in it: this, or one of the next two.' }),
+    filterJson: t.field({ type: 'JSON', description: 'The same as canonical JSON.' }),
+    filterText: t.string({ description: 'The same as text.' }),
   }),
 });
 
@@ -36,7 +39,9 @@ const UpdateInput = builder.inputType('UpdateSegmentInput', {
     name: t.string({ description: 'The new name.' }),
     description: t.string({ description: 'The new description; an empty one removes it.' }),
     tags: t.stringList({ description: 'All its tags from now on; an empty list removes them.' }),
-    filter: t.field({ type: SegmentFilterInput, description: 'The new filter.' }),
+    filter: t.field({ type: SegmentFilterInput, description: 'The new filter: this, or one of the next two.' }),
+    filterJson: t.field({ type: 'JSON', description: 'The same as canonical JSON.' }),
+    filterText: t.string({ description: 'The same as text.' }),
     ifVersion: t.int({
       description: 'The version that the caller has read: VERSION_CHANGED when somebody changed it since.',
     }),
@@ -110,7 +115,7 @@ builder.mutationFields((t) => ({
     description: 'Saves a filter under a name.',
     args: { input: t.arg({ type: CreateInput, required: true, description: 'The segment.' }) },
     resolve: async (_, { input }, ctx) => ({
-      segment: await ctx.domain.segments.createSegment({ ...input, filter: readFilterInput(ctx, input.filter) }),
+      segment: await ctx.domain.segments.createSegment({ ...input, filter: readSpelledFilter(ctx, input) }),
     }),
   }),
   updateSegment: t.field({
@@ -124,7 +129,7 @@ builder.mutationFields((t) => ({
       segment: await ctx.domain.segments.updateSegment({
         ...input,
         id: readSegmentId(String(input.id)),
-        filter: input.filter ? readFilterInput(ctx, input.filter) : null,
+        filter: isSpelled(input) ? readSpelledFilter(ctx, input) : null,
       }),
     }),
   }),

@@ -1,7 +1,9 @@
 import type { Domain } from '../domain/index.ts';
+import type { Filter } from '../domain/segments/filter.ts';
 import type { Segment } from '../domain/segments/segment.ts';
 import type { SegmentSizePoint } from '../domain/segments/segment-sizes.ts';
-import { alike, byId, pages } from './batching.ts';
+import { alike, byId, inOrder, pages } from './batching.ts';
+import { filterIds } from './filter-ids.ts';
 
 interface SizesAsked {
   readonly segmentId: string;
@@ -9,8 +11,10 @@ interface SizesAsked {
 }
 
 /** The batched reads of what happened to segments. */
-export function createSegmentLoaders({ segments, audit }: Domain) {
+export function createSegmentLoaders(domain: Domain) {
+  const { segments, audit, filters } = domain;
   return {
+    filterText: inOrder((all: readonly Filter[]) => filters.printFilters(all, filterIds({ domain })), JSON.stringify),
     segmentsUsing: byId((ids: readonly string[]): Promise<Map<string, Segment[]>> => segments.segmentsUsing(ids)),
     versionPage: pages((ids: readonly string[], args) => segments.pageVersions(ids, args)),
     versionCount: byId((ids: readonly string[]): Promise<Map<string, number>> => segments.countVersions(ids)),

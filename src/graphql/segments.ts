@@ -40,6 +40,11 @@ builder.node(SegmentRef, {
         'The filter as canonical JSON: `{"filter":"amplitude_cohorts","operator":"includes_value","value":"<cohort id>"}` under `all`, `any` and `not`.',
       resolve: (segment, _, ctx) => filterJson(ctx, segment.filter),
     }),
+    filterText: t.string({
+      authScopes: { scope: 'cohorts:read' },
+      description: 'The filter as text, for people: `amplitude_cohorts includes_value "Power users"`.',
+      resolve: (segment, _, { loaders }) => loaders.filterText.load(segment.filter),
+    }),
     createdAt: t.field({ type: 'DateTime', description: 'When it was made.', resolve: (segment) => segment.createdAt }),
     updatedAt: t.field({
       type: 'DateTime',

@@ -93,7 +93,7 @@ describe.each(DATABASES)('segments on %s', (kind) => {
     ]);
   });
 
-  test('the filter is answered as a tree and as canonical JSON that spells it as Braze does', async () => {
+  test('the filter is answered as a tree and as canonical JSON that spells it as Braze does, groups of one as their part', async () => {
     await ws.domain.cohorts.nameCohort({ partner: 'mixpanel', partnerCohortId: 'M', name: 'M' });
     const { id } = await made('Tree', {
       all: [
@@ -106,7 +106,7 @@ describe.each(DATABASES)('segments on %s', (kind) => {
       `query ($id: ID!) { segment(by: { id: $id }) { filterJson filter { ... on AllFilter { all {
         ... on PartnerCohortsFilter { filter operator partner cohorts { name } }
         ... on NotFilter { not { ... on PartnerCohortsFilter { filter operator cohorts { name } } } }
-        ... on AnyFilter { any { ... on PartnerCohortsFilter { operator } } } } } } } l: cohort(by: { name: "L" }) { id }
+        } } } } l: cohort(by: { name: "L" }) { id }
         m: cohort(by: { name: "M" }) { id } r: cohort(by: { name: "R" }) { id } }`,
       { id },
     );
@@ -118,7 +118,7 @@ describe.each(DATABASES)('segments on %s', (kind) => {
             all: [
               { filter: 'amplitude_cohorts', operator: 'includes_value', value: l.id },
               { not: { filter: 'mixpanel_cohorts', operator: 'includes_any_of', value: [m.id] } },
-              { any: [{ filter: 'amplitude_cohorts', operator: 'does_not_include_value', value: r.id }] },
+              { filter: 'amplitude_cohorts', operator: 'does_not_include_value', value: r.id },
             ],
           },
           filter: {
@@ -130,7 +130,7 @@ describe.each(DATABASES)('segments on %s', (kind) => {
                 cohorts: [{ name: 'L' }],
               },
               { not: { filter: 'mixpanel_cohorts', operator: 'INCLUDES_ANY_OF', cohorts: [{ name: 'M' }] } },
-              { any: [{ operator: 'DOES_NOT_INCLUDE_VALUE' }] },
+              { filter: 'amplitude_cohorts', operator: 'DOES_NOT_INCLUDE_VALUE' },
             ],
           },
         },

@@ -10,8 +10,9 @@ export interface Ids extends IdWriter {
   readonly readSegment: (text: string) => string;
 }
 
-const NO_COHORT = 0;
-const NO_SEGMENT = '00000000-0000-0000-0000-000000000000';
+/** What nothing has. */
+export const NO_COHORT = 0;
+export const NO_SEGMENT = '00000000-0000-0000-0000-000000000000';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const LAST_COHORT = 2 ** 31 - 1;
 
@@ -22,3 +23,11 @@ export const STORED_IDS: Ids = {
   readCohort: (text) => (/^[1-9][0-9]{0,9}$/.test(text) && Number(text) <= LAST_COHORT ? Number(text) : NO_COHORT),
   readSegment: (text) => (UUID.test(text) ? text : NO_SEGMENT),
 };
+
+/** What whoever reads a filter may say about how it is spelled. */
+export interface SpellingOptions {
+  /** The field that errors name. */
+  readonly field?: string | undefined;
+  /** How ids are written. As stored unless it is said. */
+  readonly ids?: Ids | undefined;
+}

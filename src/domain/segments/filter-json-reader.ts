@@ -10,9 +10,8 @@ import {
   valueKindOf,
 } from './comparison.ts';
 import { COMPARISONS, FILTER_MAX_BYTES, FILTER_MAX_DEPTH, type FilterDraft, OPERATORS } from './filter.ts';
-import { type Ids, STORED_IDS } from './filter-ids.ts';
+import { type Ids, type SpellingOptions, STORED_IDS } from './filter-ids.ts';
 import { rememberOrigin } from './filter-origin.ts';
-import type { SpellingOptions } from './filter-text.ts';
 
 type Node = Readonly<Record<string, unknown>>;
 

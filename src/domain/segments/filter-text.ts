@@ -1,15 +1,8 @@
 import { fail, type Path, type Place } from '../errors.ts';
 import { FILTER_MAX_BYTES, type FilterDraft, type FilterTree } from './filter.ts';
-import { type Ids, STORED_IDS } from './filter-ids.ts';
+import { type SpellingOptions, STORED_IDS } from './filter-ids.ts';
 import { placeKey, rememberOrigin } from './filter-origin.ts';
 import { FilterParser, type Parsed } from './filter-parser.ts';
-
-export interface SpellingOptions {
-  /** The field that errors name. */
-  readonly field?: string | undefined;
-  /** How ids are written. As stored unless it is said. */
-  readonly ids?: Ids | undefined;
-}
 
 /**
  * Reads the text form of a filter, at most 10,000 bytes: see docs/filter-language.md. Cohorts and segments are not looked up yet.

@@ -72,6 +72,51 @@ export type ArchiveSegmentInput = {
   readonly reason?: string | null | undefined;
 };
 
+/** A condition on the value of an attribute, in exactly one way. Nothing is converted: the number 1 is not the text "1". Whoever lacks the attribute satisfies what begins with "not" or "does not". */
+export type AttributeConditionInput =
+  {   /** `after`: is a time later than this. */
+  readonly after: string; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never;   /** `before`: is a time earlier than this. */
+  readonly before: string; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never;   /** `does_not_include_value`: is no such list. */
+  readonly doesNotIncludeValue: unknown; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never;   /** `does_not_match_regex`: is no such text. */
+  readonly doesNotMatchRegex: string; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never;   /** `equals`: is this text, number or boolean. */
+  readonly equals: unknown; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never;   /** `exists`: has the attribute; `false` is `does_not_exist`. */
+  readonly exists: boolean; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never;   /** `greater_than`: is a number above this. */
+  readonly greaterThan: number; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never;   /** `greater_than_or_equal_to`: is this number, or above. */
+  readonly greaterThanOrEqualTo: number; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never;   /** `greater_than_x_days_ago`: is a past time, by more than this many days, a whole number from 0 to 36500. */
+  readonly greaterThanXDaysAgo: number; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never;   /** `greater_than_x_days_in_the_future`: is a time to come, in more than this many days, a whole number from 0 to 36500. */
+  readonly greaterThanXDaysInTheFuture: number; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never;   /** `includes_value`: is a list with this text or number in it. */
+  readonly includesValue: unknown; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never;   /** `less_than`: is a number below this. */
+  readonly lessThan: number; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never;   /** `less_than_or_equal_to`: is this number, or below. */
+  readonly lessThanOrEqualTo: number; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never;   /** `less_than_x_days_ago`: is a past time, by less than this many days, a whole number from 0 to 36500. */
+  readonly lessThanXDaysAgo: number; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never;   /** `less_than_x_days_in_the_future`: is a time to come, in less than this many days, a whole number from 0 to 36500. */
+  readonly lessThanXDaysInTheFuture: number; readonly matchesRegex?: never; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never;   /** `matches_regex`: is a text in which this regular expression is found, at most 256 characters. */
+  readonly matchesRegex: string; readonly notEqual?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly doesNotIncludeValue?: never; readonly doesNotMatchRegex?: never; readonly equals?: never; readonly exists?: never; readonly greaterThan?: never; readonly greaterThanOrEqualTo?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly includesValue?: never; readonly lessThan?: never; readonly lessThanOrEqualTo?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; readonly matchesRegex?: never;   /** `not_equal`: is not this text, number or boolean. */
+  readonly notEqual: unknown; };
+
+/** A condition on a custom attribute. */
+export type AttributeFilterInput = {
+  /** The condition. */
+  readonly condition: AttributeConditionInput;
+  /** The name of the attribute, 1 to 255 characters. */
+  readonly name: string;
+};
+
 /** What was done. The list only grows. */
 export type AuditAction =
   /** An API key was made. */
@@ -192,8 +237,12 @@ export type CreateApiKeyInput = {
 export type CreateSegmentInput = {
   /** At most 2000 characters. */
   readonly description?: string | null | undefined;
-  /** Who is in it. */
-  readonly filter: SegmentFilterInput;
+  /** Who is in it: this, or one of the next two. */
+  readonly filter?: SegmentFilterInput | null | undefined;
+  /** The same as canonical JSON. */
+  readonly filterJson?: unknown;
+  /** The same as text. */
+  readonly filterText?: string | null | undefined;
   /** 1 to 200 characters, unique among live segments. */
   readonly name: string;
   /** Words to find it by: at most 20 of 1 to 50 characters. */
@@ -268,6 +317,25 @@ export type GenerateDataImportKeyInput = {
   readonly partner: string;
 };
 
+/** A condition on the identities of a user. */
+export type IdentityFilterInput = {
+  /** What a user has. */
+  readonly has: IdentityKind;
+  /** Of `ALIAS`: the label; of any label if nothing is said. */
+  readonly label?: string | null | undefined;
+};
+
+/** What identities a user has. */
+export type IdentityKind =
+  /** Has an alias. */
+  | 'ALIAS'
+  /** Has no external id. */
+  | 'ANONYMOUS'
+  /** Has a device. */
+  | 'DEVICE'
+  /** Has an external id. */
+  | 'IDENTIFIED';
+
 /** A key to end at once. */
 export type InvalidateDataImportKeyInput = {
   /** The key. */
@@ -320,6 +388,14 @@ export type PartnerCohortsFilterInput =
   readonly includesNoneOf: ReadonlyArray<CohortRef>; readonly includesValue?: never; }
   |  { readonly doesNotIncludeValue?: never; readonly includesAllOf?: never; readonly includesAnyOf?: never; readonly includesNoneOf?: never;   /** `includes_value`: is in this cohort. */
   readonly includesValue: CohortRef; };
+
+/** Each user is in one bucket of 0 to 9999, and stays there: these buckets. */
+export type RandomBucketFilterInput = {
+  /** The lowest bucket. */
+  readonly from: number;
+  /** The highest bucket, included. */
+  readonly to: number;
+};
 
 /** A segment to bring back. */
 export type RestoreSegmentInput = {
@@ -377,15 +453,25 @@ export type SegmentChange =
 /** A filter over users, one field a node. At most 16 levels and 500 parts. */
 export type SegmentFilterInput =
   {   /** Every one of these holds (AND). At least one. */
-  readonly all: ReadonlyArray<SegmentFilterInput>; readonly amplitudeCohorts?: never; readonly any?: never; readonly not?: never; readonly partnerCohorts?: never; }
+  readonly all: ReadonlyArray<SegmentFilterInput>; readonly amplitudeCohorts?: never; readonly any?: never; readonly attribute?: never; readonly createdAt?: never; readonly identity?: never; readonly not?: never; readonly partnerCohorts?: never; readonly randomBucket?: never; readonly segment?: never; }
   |  { readonly all?: never;   /** `amplitude_cohorts`: cohorts that Amplitude sent. */
-  readonly amplitudeCohorts: PartnerCohortsFilterInput; readonly any?: never; readonly not?: never; readonly partnerCohorts?: never; }
+  readonly amplitudeCohorts: PartnerCohortsFilterInput; readonly any?: never; readonly attribute?: never; readonly createdAt?: never; readonly identity?: never; readonly not?: never; readonly partnerCohorts?: never; readonly randomBucket?: never; readonly segment?: never; }
   |  { readonly all?: never; readonly amplitudeCohorts?: never;   /** At least one of these holds (OR). At least one. */
-  readonly any: ReadonlyArray<SegmentFilterInput>; readonly not?: never; readonly partnerCohorts?: never; }
-  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never;   /** This does not hold. Taken from everyone in the workspace. */
-  readonly not: SegmentFilterInput; readonly partnerCohorts?: never; }
-  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly not?: never;   /** `<partner>_cohorts`: cohorts that another partner sent. */
-  readonly partnerCohorts: OtherPartnerCohortsFilterInput; };
+  readonly any: ReadonlyArray<SegmentFilterInput>; readonly attribute?: never; readonly createdAt?: never; readonly identity?: never; readonly not?: never; readonly partnerCohorts?: never; readonly randomBucket?: never; readonly segment?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never;   /** A custom attribute. */
+  readonly attribute: AttributeFilterInput; readonly createdAt?: never; readonly identity?: never; readonly not?: never; readonly partnerCohorts?: never; readonly randomBucket?: never; readonly segment?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly attribute?: never;   /** `created_at`: when a user appeared. */
+  readonly createdAt: TimeConditionInput; readonly identity?: never; readonly not?: never; readonly partnerCohorts?: never; readonly randomBucket?: never; readonly segment?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly attribute?: never; readonly createdAt?: never;   /** What identities a user has. */
+  readonly identity: IdentityFilterInput; readonly not?: never; readonly partnerCohorts?: never; readonly randomBucket?: never; readonly segment?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly attribute?: never; readonly createdAt?: never; readonly identity?: never;   /** This does not hold. Taken from everyone in the workspace. */
+  readonly not: SegmentFilterInput; readonly partnerCohorts?: never; readonly randomBucket?: never; readonly segment?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly attribute?: never; readonly createdAt?: never; readonly identity?: never; readonly not?: never;   /** `<partner>_cohorts`: cohorts that another partner sent. */
+  readonly partnerCohorts: OtherPartnerCohortsFilterInput; readonly randomBucket?: never; readonly segment?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly attribute?: never; readonly createdAt?: never; readonly identity?: never; readonly not?: never; readonly partnerCohorts?: never;   /** Part of all users, drawn by lot once and for all: for holdouts. */
+  readonly randomBucket: RandomBucketFilterInput; readonly segment?: never; }
+  |  { readonly all?: never; readonly amplitudeCohorts?: never; readonly any?: never; readonly attribute?: never; readonly createdAt?: never; readonly identity?: never; readonly not?: never; readonly partnerCohorts?: never; readonly randomBucket?: never;   /** Membership in another segment, which must be live. */
+  readonly segment: SegmentRef; };
 
 /** How a list of segments runs. */
 export type SegmentOrder = {
@@ -418,6 +504,21 @@ export type SegmentSizeReason =
   /** It is counted once in each UTC day. */
   | 'DAY';
 
+/** A condition on a time, in exactly one way. */
+export type TimeConditionInput =
+  {   /** `after`: is later than this. */
+  readonly after: string; readonly before?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; }
+  |  { readonly after?: never;   /** `before`: is earlier than this. */
+  readonly before: string; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; }
+  |  { readonly after?: never; readonly before?: never;   /** `greater_than_x_days_ago`: is past, by more than this many days, a whole number from 0 to 36500. */
+  readonly greaterThanXDaysAgo: number; readonly greaterThanXDaysInTheFuture?: never; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly greaterThanXDaysAgo?: never;   /** `greater_than_x_days_in_the_future`: is to come, in more than this many days, a whole number from 0 to 36500. */
+  readonly greaterThanXDaysInTheFuture: number; readonly lessThanXDaysAgo?: never; readonly lessThanXDaysInTheFuture?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never;   /** `less_than_x_days_ago`: is past, by less than this many days, a whole number from 0 to 36500. */
+  readonly lessThanXDaysAgo: number; readonly lessThanXDaysInTheFuture?: never; }
+  |  { readonly after?: never; readonly before?: never; readonly greaterThanXDaysAgo?: never; readonly greaterThanXDaysInTheFuture?: never; readonly lessThanXDaysAgo?: never;   /** `less_than_x_days_in_the_future`: is to come, in less than this many days, a whole number from 0 to 36500. */
+  readonly lessThanXDaysInTheFuture: number; };
+
 /** What an operator says of a cohort; what is left out stays. */
 export type UpdateCohortInput = {
   /** How often its sender sends; null: nobody says, so that it is reported or observed. */
@@ -432,8 +533,12 @@ export type UpdateCohortInput = {
 export type UpdateSegmentInput = {
   /** The new description; an empty one removes it. */
   readonly description?: string | null | undefined;
-  /** The new filter. */
+  /** The new filter: this, or one of the next two. */
   readonly filter?: SegmentFilterInput | null | undefined;
+  /** The same as canonical JSON. */
+  readonly filterJson?: unknown;
+  /** The same as text. */
+  readonly filterText?: string | null | undefined;
   /** The segment. */
   readonly id: string | number;
   /** The version that the caller has read: VERSION_CHANGED when somebody changed it since. */
@@ -929,6 +1034,34 @@ export type MembershipQuery = { readonly membership:
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
     | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null }
+   };
+
+export type ParseFilterQueryVariables = Exact<{
+  text?: string | null | undefined;
+  json?: unknown;
+}>;
+
+
+export type ParseFilterQuery = { readonly parseFilter:
+    | { readonly __typename: 'BusyError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
+    | { readonly __typename: 'ConflictError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
+    | { readonly __typename: 'ForbiddenError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
+    | { readonly __typename: 'LimitExceededError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
+    | { readonly filterJson: unknown, readonly filterText: string, readonly filter:
+        | { readonly __typename: 'AllFilter' }
+        | { readonly __typename: 'AnyFilter' }
+        | { readonly __typename: 'AttributeFilter' }
+        | { readonly __typename: 'CreatedAtFilter' }
+        | { readonly __typename: 'IdentityFilter' }
+        | { readonly __typename: 'NotFilter' }
+        | { readonly __typename: 'PartnerCohortsFilter' }
+        | { readonly __typename: 'RandomBucketFilter' }
+        | { readonly __typename: 'SegmentMembershipFilter' }
+       }
+    | { readonly __typename: 'StaleError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
+    | { readonly __typename: 'ThrottledError', readonly code: ErrorCode, readonly message: string, readonly path: ReadonlyArray<string> | null, readonly line: number | null, readonly column: number | null }
    };
 
 export class TypedDocumentString<TResult, TVariables>
@@ -1889,3 +2022,24 @@ export const MembershipDocument = new TypedDocumentString(`
   message
   path
 }`) as unknown as TypedDocumentString<MembershipQuery, MembershipQueryVariables>;
+export const ParseFilterDocument = new TypedDocumentString(`
+    query ParseFilter($text: String, $json: JSON) {
+  parseFilter(text: $text, json: $json) {
+    ... on ParseFilterSuccess {
+      filter {
+        __typename
+      }
+      filterJson
+      filterText
+    }
+    ... on Error {
+      __typename
+      code
+      message
+      path
+      line
+      column
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ParseFilterQuery, ParseFilterQueryVariables>;
