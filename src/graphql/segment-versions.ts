@@ -43,6 +43,11 @@ const SegmentVersionRef = builder.objectRef<SegmentVersion>('SegmentVersion').im
       description: 'Its filter then, as canonical JSON.',
       resolve: (version, _, ctx) => filterJson(ctx, version.filter),
     }),
+    filterText: t.string({
+      authScopes: { scope: 'cohorts:read' },
+      description: 'Its filter then, as text for people: cohorts and segments by the names they have now.',
+      resolve: (version, _, { loaders }) => loaders.filterText.load(version.filter),
+    }),
     archivedAt: t.field({
       type: 'DateTime',
       nullable: true,

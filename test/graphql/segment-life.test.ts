@@ -104,11 +104,18 @@ describe.each(DATABASES)('the life of a segment over GraphQL on %s', (kind) => {
     });
     expect(history.nodes[1]).toMatchObject({ action: 'SEGMENT_CREATED', changes: [] });
     const tree = await ws.ask(
-      'query ($id: ID!) { segment(by: { id: $id }) { versions { nodes { filter { __typename ... on NotFilter { not { ... on PartnerCohortsFilter { cohorts { name } } } } } } } } }',
+      'query ($id: ID!) { segment(by: { id: $id }) { versions { nodes { filterText filter { __typename ... on NotFilter { not { ... on PartnerCohortsFilter { cohorts { name } } } } } } } } }',
       { id },
     );
     expect(tree.data).toMatchObject({
-      segment: { versions: { nodes: [{ filter: { not: { cohorts: [{ name: 'L' }] } } }, { filter: {} }] } },
+      segment: {
+        versions: {
+          nodes: [
+            { filterText: 'not amplitude_cohorts includes_value "L"', filter: { not: { cohorts: [{ name: 'L' }] } } },
+            { filterText: 'amplitude_cohorts includes_value "L"' },
+          ],
+        },
+      },
     });
   });
 

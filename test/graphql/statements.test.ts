@@ -124,6 +124,11 @@ describe.each(DATABASES)('statements on %s', (kind) => {
       5,
       '{ segments { nodes { versions(first: 2) { totalCount nodes { name diff { field before } } } history(first: 2) { totalCount nodes { action changes { after } } } } } }',
     ],
+    [
+      'segments with their versions as text',
+      3,
+      '{ segments { nodes { versions(first: 2) { nodes { filterText } } } } }',
+    ],
     ['segments with those that refer to them', 2, '{ segments { nodes { usedBy { ... on Segment { name } } } } }'],
     [
       'how the sizes of segments went',
