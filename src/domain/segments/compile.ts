@@ -26,8 +26,8 @@ export function compile({ workspaceId, blocksOf }: CompileFor, filters: readonly
   const sources = new Sources();
   const expressions = filters.map((filter) => expression(merged(shapeOf(filter)), sources));
   const [only] = sources.tests;
-  // One set alone needs no grouping: its blocks are its rows.
-  const isPlain = sources.tests.length === 1 && only?.sets.length === 1;
+  // One stored set alone needs no grouping: its blocks are its rows.
+  const isPlain = sources.tests.length === 1 && only?.sets.length === 1 && sources.facts.length === 0;
   const columns = sources.tests.map((test, i) => {
     const bits = isPlain ? sql`m.bits` : aggregate(test);
     return sql`${bits} as ${sql.raw(`g${i}`)}`;

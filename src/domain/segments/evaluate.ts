@@ -21,8 +21,7 @@ export async function prepareFilters(
   filters: readonly Filter[],
 ): Promise<{ readonly filters: readonly Filter[]; readonly how: CompileFor }> {
   const expanded = await expandFilters(ctx, filters);
-  const blocksOf = await factSources(ctx, asked(expanded).facts);
-  return { filters: expanded, how: { workspaceId: ctx.workspaceId, blocksOf } };
+  return { filters: expanded, how: { workspaceId: ctx.workspaceId, blocksOf: factSources(ctx) } };
 }
 
 /** How many users each filter has, exactly, in the order asked. One statement, unless they are hundreds: one snapshot. */
