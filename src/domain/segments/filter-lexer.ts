@@ -14,8 +14,8 @@ export type Token =
   | { readonly kind: 'end'; readonly place: Place; readonly raw: '' };
 
 const SPACE = /\s/;
-const BARE = /[A-Za-z0-9_.:+-]+/y;
-const WORD = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+const BARE = /[\p{L}\p{M}\p{N}_.:+-]+/uy;
+const WORD = /^[\p{L}_][\p{L}\p{M}\p{N}_-]*$/u;
 const NUMBER = /^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const DATE = /^[0-9]{4}-[0-9]{2}-[0-9]{2}/;
 const ESCAPED: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', n: '\n' };
