@@ -150,6 +150,8 @@ test(
       ...Array.from({ length: SENDERS }, brazeSender),
     ];
     for (let round = 0; round < ROUNDS; round++) {
+      // Longer than any sender waits, and with nobody killing: some message is accepted for certain.
+      await holdCohort('hooks', 2_000);
       const before = acknowledged;
       while (acknowledged === before) await pause(5);
       const held = random() < 0.5 || round === 0 ? holdCohort('hooks', 800) : null;
@@ -158,6 +160,8 @@ test(
       await held;
       server = await serve(env);
     }
+    // Longer than any sender waits, and with nobody killing: some message is accepted for certain.
+    await holdCohort('hooks', 2_000);
     const before = acknowledged;
     while (acknowledged < before + 2 * SENDERS) await pause(5);
     isOver = true;

@@ -66,6 +66,8 @@ describe('expected failures', () => {
       NAME_TAKEN: 409,
       IDENTITY_TAKEN: 409,
       NOT_ACTIVE: 409,
+      VERSION_CHANGED: 409,
+      IN_USE: 409,
       UNAUTHENTICATED: 401,
       FORBIDDEN: 403,
       NOT_RETAINED: 404,

@@ -82,7 +82,14 @@ async function upsert(ctx: Ctx, { users, perItem }: Extract<Command, { do: 'upse
 }
 
 async function change(ctx: Ctx, { cohort: name, changes }: Extract<Command, { do: 'change' }>): Promise<Answer> {
-  const { cohort, ...counts } = await applyChanges(ctx, cohortCommand(name, changes));
+  // Numbers of the ledger are not the model's subject.
+  const {
+    cohort,
+    batchId: _,
+    isDuplicate: __,
+    heldChangesId: ___,
+    ...counts
+  } = await applyChanges(ctx, cohortCommand(name, changes));
   return { cohort: cohort?.id ?? null, ...counts, reasons: sortedKeys(counts.reasons) };
 }
 

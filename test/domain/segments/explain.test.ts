@@ -2,11 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Ctx } from '../../../src/domain/context.ts';
 import { formatPath } from '../../../src/domain/errors.ts';
 import { trimLedger } from '../../../src/domain/history/retention.ts';
+import { createSegment } from '../../../src/domain/segments/changes.ts';
 import { explainMembership } from '../../../src/domain/segments/explain.ts';
 import type { ExplainedNode } from '../../../src/domain/segments/explanation.ts';
 import type { FilterDraft } from '../../../src/domain/segments/filter.ts';
 import { matchUsers } from '../../../src/domain/segments/members.ts';
-import { createSegment } from '../../../src/domain/segments/changes.ts';
 import { type FakeClock, fakeClock, makeContext, otherWorkspace } from '../../support/context.ts';
 import { DATABASES, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { adds, removes, seedUsers, send } from '../../support/seed.ts';
@@ -118,11 +118,11 @@ describe.each(DATABASES)('an explanation on %s', (kind) => {
     const elsewhere = await otherWorkspace(ctx);
     await seedUsers(elsewhere, { externalId: 'ada' });
     for (const attempt of [
-      explain(id, 'nobody'),
-      explain('00000000-0000-7000-8000-000000000000'),
-      explainMembership(elsewhere, { user: { externalId: 'ada' }, segmentId: id }),
+      () => explain(id, 'nobody'),
+      () => explain('00000000-0000-7000-8000-000000000000'),
+      () => explainMembership(elsewhere, { user: { externalId: 'ada' }, segmentId: id }),
     ])
-      await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await expect(attempt()).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('agrees with the membership of every user', async () => {
