@@ -3,7 +3,6 @@ import { isPartner } from '../keys/partner.ts';
 import {
   attributeTest,
   comparisonNamed,
-  isTimeComparison,
   TIME_COMPARISONS,
   timeTest,
   type ValueKind,
@@ -87,10 +86,10 @@ function readLeaf(json: Node, path: Path, ids: Ids): FilterDraft {
     case 'custom_attribute':
       return readAttribute(json, path);
     case 'created_at': {
-      const { comparison, value } = fieldsOf(json, ['filter', 'comparison', 'value'], '`created_at`', path);
-      const name = oneOf(comparison, TIME_COMPARISONS, 'comparison', path);
-      const test = isTimeComparison(name) ? timeTest(name, value) : null;
-      if (!test) throw wrongValue(name, path);
+      const comparison = oneOf(json.comparison, TIME_COMPARISONS, 'comparison', path);
+      const { value } = fieldsOf(json, ['filter', 'comparison', 'value'], '`created_at`', path);
+      const test = timeTest(comparison, value);
+      if (!test) throw wrongValue(comparison, path);
       return { type: 'created_at', test };
     }
     case 'random_bucket': {

@@ -43,57 +43,7 @@ interface Group {
 /** What is wrong with a regular expression, as a sentence that says what to do; null where nothing is known to be. */
 export function patternFault(pattern: string): string | null {
   if (pattern.startsWith('***')) return 'A regular expression cannot begin with `***`.';
-  const groups: Group[] = [newGroup()];
-  let constraints = 0;
-  for (let at = pattern.startsWith('(?i)') ? 4 : 0; at < pattern.length; ) {
-    const rest = pattern.slice(at);
-    const group = groups.at(-1);
-    if (!group) return UNBALANCED;
-    const quantifier = QUANTIFIER.exec(rest);
-    if (quantifier) {
-      const fault = repeat(group, quantifier);
-      if (fault !== null) return fault;
-      at += quantifier[0].length;
-      continue;
-    }
-    finishPiece(group);
-    if (rest.startsWith('(')) {
-      const opening = /^\((?:\?:)?/.exec(rest)?.[0] ?? '(';
-      if (opening === '(' && rest.startsWith('(?'))
-        return 'Of what begins with `(?`, only groups `(?:...)` and a leading `(?i)` are possible: look-around is not.';
-      if (groups.length > MAX_NESTING) return `A regular expression nests at most ${MAX_NESTING} groups.`;
-      groups.push(newGroup());
-      at += opening.length;
-    } else if (rest.startsWith(')')) {
-      groups.pop();
-      const around = groups.at(-1);
-      if (!around) return UNBALANCED;
-      around.last = {
-        size: Math.max(1, group.size),
-        isEmpty: group.isEmpty || group.isBranchEmpty,
-        isBound: group.isBound,
-      };
-      at++;
-    } else if (rest.startsWith('|')) {
-      group.isEmpty ||= group.isBranchEmpty;
-      group.isBranchEmpty = true;
-      at++;
-    } else {
-      const read = readPiece(rest);
-      if (typeof read === 'string') return read;
-      if (!read.isConstraint) group.last = { size: 1, isEmpty: false, isBound: false };
-      else {
-        group.size++;
-        group.isBound = true;
-        if (++constraints > MAX_CONSTRAINTS) return TOO_BOUND;
-      }
-      at += read.length;
-    }
-    if (groups.reduce((size, { size: more, last }) => size + more + (last?.size ?? 0), 0) > MAX_EXPANDED)
-      return TOO_MUCH;
-  }
-  if (groups.length > 1) return UNBALANCED;
-  return null;
+  return new PatternReader(pattern.startsWith('(?i)') ? pattern.slice(4) : pattern).fault();
 }
 
 const UNBALANCED =
@@ -101,33 +51,108 @@ const UNBALANCED =
 const TOO_BOUND = `A regular expression has at most ${MAX_CONSTRAINTS} of \`^\`, \`$\` and escapes such as \`\\\\y\`.`;
 const TOO_MUCH = `The repetitions of the regular expression are too much: written out they come to more than ${MAX_EXPANDED} characters.`;
 
+/** Goes through a pattern once. Every method that reads something answers what is wrong with it; null where nothing is. */
+class PatternReader {
+  #rest: string;
+  readonly #groups: Group[] = [];
+  #group: Group = newGroup();
+  #constraints = 0;
+
+  constructor(pattern: string) {
+    this.#rest = pattern;
+  }
+
+  fault(): string | null {
+    while (this.#rest !== '') {
+      const fault = this.#readNext();
+      if (fault !== null) return fault;
+      const size = [...this.#groups, this.#group].reduce(
+        (sum, { size: more, last }) => sum + more + (last?.size ?? 0),
+        0,
+      );
+      if (size > MAX_EXPANDED) return TOO_MUCH;
+    }
+    return this.#groups.length > 0 ? UNBALANCED : null;
+  }
+
+  #readNext(): string | null {
+    const quantifier = QUANTIFIER.exec(this.#rest);
+    if (quantifier) return this.#repeat(quantifier);
+    this.#finishPiece();
+    if (this.#rest.startsWith('(')) return this.#open();
+    if (this.#rest.startsWith(')')) return this.#close();
+    if (!this.#rest.startsWith('|')) return this.#readPiece();
+    this.#group.isEmpty ||= this.#group.isBranchEmpty;
+    this.#group.isBranchEmpty = true;
+    return this.#skip(1);
+  }
+
+  #open(): string | null {
+    const isPlain = this.#rest.startsWith('(?:');
+    if (!isPlain && this.#rest.startsWith('(?'))
+      return 'Of what begins with `(?`, only groups `(?:...)` and a leading `(?i)` are possible: look-around is not.';
+    if (this.#groups.length >= MAX_NESTING) return `A regular expression nests at most ${MAX_NESTING} groups.`;
+    this.#groups.push(this.#group);
+    this.#group = newGroup();
+    return this.#skip(isPlain ? 3 : 1);
+  }
+
+  #close(): string | null {
+    const { size, isEmpty, isBranchEmpty, isBound } = this.#group;
+    const around = this.#groups.pop();
+    if (!around) return UNBALANCED;
+    this.#group = around;
+    around.last = { size: Math.max(1, size), isEmpty: isEmpty || isBranchEmpty, isBound };
+    return this.#skip(1);
+  }
+
+  #readPiece(): string | null {
+    const piece = readPiece(this.#rest);
+    if (typeof piece === 'string') return piece;
+    if (!piece.isConstraint) {
+      this.#group.last = { size: 1, isEmpty: false, isBound: false };
+      return this.#skip(piece.length);
+    }
+    this.#group.size++;
+    this.#group.isBound = true;
+    this.#constraints++;
+    return this.#constraints > MAX_CONSTRAINTS ? TOO_BOUND : this.#skip(piece.length);
+  }
+
+  #repeat([text, from, comma, to]: RegExpExecArray): string | null {
+    const { last } = this.#group;
+    if (last === null)
+      return 'A quantifier such as `*` needs something to repeat: write `\\*` for one that is meant literally.';
+    const least = from === undefined ? (text.startsWith('+') ? 1 : 0) : Number(from);
+    const most = from === undefined ? 1 : to !== undefined ? Number(to) : comma ? least + 1 : least;
+    if (Math.max(least, most) > MAX_BOUND || most < least)
+      return `A repetition counts from 0 to ${MAX_BOUND}, upwards.`;
+    if (last.isBound && !text.startsWith('?'))
+      return 'What is repeated cannot say where it stands: take `^`, `$` and escapes such as `\\y` out of the repetition.';
+    const size = last.size * Math.max(1, most) * (last.isEmpty && most > 1 ? EMPTY_COST : 1);
+    this.#group.last = { ...last, size, isEmpty: last.isEmpty || least === 0 };
+    this.#finishPiece();
+    return this.#skip(text.length);
+  }
+
+  /** Counts the last piece: nothing repeats it. */
+  #finishPiece(): void {
+    const { last } = this.#group;
+    if (last === null) return;
+    this.#group.size += last.size;
+    this.#group.isBranchEmpty &&= last.isEmpty;
+    this.#group.isBound ||= last.isBound;
+    this.#group.last = null;
+  }
+
+  #skip(length: number): null {
+    this.#rest = this.#rest.slice(length);
+    return null;
+  }
+}
+
 function newGroup(): Group {
   return { size: 0, isEmpty: false, isBranchEmpty: true, isBound: false, last: null };
-}
-
-/** Counts the last piece: no quantifier came. */
-function finishPiece(group: Group): void {
-  if (group.last === null) return;
-  group.size += group.last.size;
-  group.isBranchEmpty &&= group.last.isEmpty;
-  group.isBound ||= group.last.isBound;
-  group.last = null;
-}
-
-function repeat(group: Group, [text, from, comma, to]: RegExpExecArray): string | null {
-  const { last } = group;
-  if (last === null)
-    return 'A quantifier such as `*` needs something to repeat: write `\\*` for one that is meant literally.';
-  const least = from === undefined ? (text.startsWith('+') ? 1 : 0) : Number(from);
-  const most = from === undefined ? 1 : to !== undefined ? Number(to) : comma ? least + 1 : least;
-  if (Math.max(least, most) > MAX_BOUND || most < least) return `A repetition counts from 0 to ${MAX_BOUND}, upwards.`;
-  if (last.isBound && !text.startsWith('?'))
-    return 'What is repeated cannot say where it stands: take `^`, `$` and escapes such as `\\y` out of the repetition.';
-  const size = last.size * Math.max(1, most) * (last.isEmpty && most > 1 ? EMPTY_COST : 1);
-  group.last = { ...last, size, isEmpty: last.isEmpty || least === 0 };
-  if (size > MAX_EXPANDED) return TOO_MUCH;
-  finishPiece(group);
-  return null;
 }
 
 /** A character, an escape or a bracket: how much of the pattern it is; a sentence where it cannot be. */
