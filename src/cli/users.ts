@@ -33,7 +33,10 @@ async function runImport(file: ImportFile<unknown>, domain: Domain, refusedPath:
   const refused = await openRefused(refusedPath, file);
   const startedAt = performance.now();
   const interrupt = new AbortController();
-  const stop = () => interrupt.abort();
+  const stop = () => {
+    interrupt.abort();
+    file.close();
+  };
   process.once('SIGINT', stop);
   const progress = startProgress({ label: file.name, total: file.size });
   let last: Totals | undefined;
@@ -55,6 +58,7 @@ async function runImport(file: ImportFile<unknown>, domain: Domain, refusedPath:
     throw new UserError(`The import stopped after line ${last?.line ?? 0}. ${AGAIN}\n${explain(error)}`);
   } finally {
     process.off('SIGINT', stop);
+    file.close();
     await refused.close();
   }
 }

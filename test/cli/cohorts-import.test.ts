@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { findCohorts, listCohorts } from '../../src/domain/cohorts/cohorts.ts';
@@ -14,7 +11,7 @@ import { makeContext } from '../support/context.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { cohortIds, ledgerOf, membersOf } from '../support/members.ts';
 import { adds, seedIdentified, send } from '../support/seed.ts';
-import { muster, start, tempFolder } from './support.ts';
+import { muster, namedPipe, start, tempFolder } from './support.ts';
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 const many = (n: number) => Array.from({ length: n }, (_, i) => `u${i}`);
@@ -151,17 +148,6 @@ test('a file that names nobody changes nothing and ends with 1, and --refused ca
   expect(await cohortIds(ctx)).toEqual([]);
 });
 
-/** A pipe with a name, into which a test writes as it likes. */
-async function openPipe() {
-  const path = join(await tempFolder(), 'members.csv');
-  await promisify(execFile)('mkfifo', [path]);
-  const stream = createWriteStream(path);
-  // Whoever reads may be gone before everything is written: that is what is tested.
-  stream.on('error', () => {});
-  onTestFinished(() => void stream.destroy());
-  return { path, stream };
-}
-
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (let i = 0; i < 1_000; i++) {
     if (await isSo()) return;
@@ -174,7 +160,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
   test('ends an import with what it says is in, also while nothing comes through the pipe', async () => {
     const { ctx, env, workspace } = await openWorkspace();
     await seedIdentified(ctx, ...many(6_000));
-    const pipe = await openPipe();
+    const pipe = await namedPipe();
     const running = start(CLI, ['cohorts', 'import', pipe.path, '--cohort', 'c', ...workspace], env);
     pipe.stream.write(`user_id\n${many(6_000).join('\n')}\n`);
     await until(async () => ((await sizeOf(ctx, 'c')) ?? 0) > 0);
@@ -191,7 +177,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     const { ctx, env, workspace } = await openWorkspace();
     await seedIdentified(ctx, ...many(6_000));
     const { cohort } = await send(ctx, 'c', adds({ externalIds: ['u1', 'u2'] }));
-    const pipe = await openPipe();
+    const pipe = await namedPipe();
     const args = ['cohorts', 'import', pipe.path, '--cohort', 'c', '--replace', '--yes', ...workspace];
     const running = start(CLI, args, env);
     pipe.stream.write(`user_id\n${many(6_000).join('\n')}\n`);
@@ -211,7 +197,7 @@ test('a packed file that is cut off in a pipe says up to which line it is in; fo
   await seedIdentified(ctx, 'u0', 'u1');
   const packed = gzipSync(`user_id\n${many(60_000).join('\n')}\n`);
   for (const options of [[], ['--replace', '--yes']]) {
-    const pipe = await openPipe();
+    const pipe = await namedPipe();
     const running = start(CLI, ['cohorts', 'import', pipe.path, '--cohort', 'c', ...options, ...workspace], env);
     pipe.stream.end(packed.subarray(0, packed.length - 1_000));
     await once(pipe.stream, 'finish');

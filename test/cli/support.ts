@@ -1,10 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
@@ -15,6 +17,17 @@ export async function tempFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A pipe with a name, into which a test writes as it likes. */
+export async function namedPipe() {
+  const path = join(await tempFolder(), 'members.csv');
+  await promisify(execFile)('mkfifo', [path]);
+  const stream = createWriteStream(path);
+  // Whoever reads may be gone before everything is written: that is what is tested.
+  stream.on('error', () => {});
+  onTestFinished(() => void stream.destroy());
+  return { path, stream };
 }
 
 export interface Ended {

@@ -1,14 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { importUsers } from '../../src/cli/import/import-users.ts';
 import { openUsers } from '../../src/cli/import/open-rows.ts';
 import { openRefused } from '../../src/cli/import/refused.ts';
 import { fail } from '../../src/domain/errors.ts';
 import { createDomains, type Domain } from '../../src/domain/index.ts';
+import { countUsers } from '../../src/domain/users/users.ts';
 import { makeContext } from '../support/context.ts';
 import { openTestDatabase } from '../support/database.ts';
-import { muster, tempFolder } from './support.ts';
+import { muster, namedPipe, start, tempFolder } from './support.ts';
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
 test('muster users import: what is refused is written beside the file, mended there and imported', async () => {
   const folder = await tempFolder();
@@ -92,6 +96,21 @@ test('an import of many batches counts every row, and one that is stopped says h
   } finally {
     await database.close();
   }
+});
+
+test('Ctrl-C ends an import that waits for a pipe, and says which rows are in', async () => {
+  const database = await openTestDatabase('postgres', { poolSize: 1 });
+  onTestFinished(() => database.close());
+  const ctx = await makeContext(database);
+  const pipe = await namedPipe();
+  const args = ['users', 'import', pipe.path, '--format', 'csv', '--workspace', String(ctx.workspaceId)];
+  const running = start(CLI, args, { DATABASE_URL: database.url ?? '' });
+  pipe.stream.write(`external_id\n${Array.from({ length: 1_500 }, (_, i) => `u${i}\n`).join('')}`);
+  while ((await countUsers(ctx)) === 0) await new Promise((wake) => setTimeout(wake, 20));
+  const done = await running.kill('SIGINT');
+  expect(done.code).toBe(1);
+  expect(done.stdout).toContain('1,000 created');
+  expect(done.stderr).toMatch(/^Stopped after line 1001\./);
 });
 
 test('an import waits while the database is busy, and says how far it came when that does not end', async () => {

@@ -18,7 +18,8 @@ async function ask(question: string, signal: AbortSignal): Promise<boolean> {
     const answer = await lines.question(`${question} [y/N] `, { signal });
     return /^y(es)?$/i.test(answer.trim());
   } catch (error) {
-    if (signal.aborted) return false;
+    // The end of input, Ctrl-D, comes as one too.
+    if (error instanceof Error && error.name === 'AbortError') return false;
     throw error;
   } finally {
     lines.close();

@@ -32,21 +32,35 @@ export async function importUsers(
   options: { readonly refused: RefusedFile; readonly signal: AbortSignal; readonly onBatch: (totals: Totals) => void },
 ): Promise<Totals> {
   let totals = NOTHING;
-  for await (const batch of batches(rows)) {
-    if (options.signal.aborted) break;
-    const { refusals, ...done } = await applyBatch(batch, users);
-    await options.refused.write(refusals);
-    totals = {
-      rows: totals.rows + batch.length,
-      created: totals.created + done.created,
-      updated: totals.updated + done.updated,
-      refused: totals.refused + refusals.length,
-      joined: totals.joined + done.joined,
-      line: batch.at(-1)?.line ?? totals.line,
-    };
-    options.onBatch(totals);
+  try {
+    for await (const batch of batches(rows)) {
+      if (options.signal.aborted) break;
+      totals = await takeBatch(totals, batch, users, options.refused);
+      options.onBatch(totals);
+    }
+  } catch (error) {
+    // Whoever stops an import closes what it reads from.
+    if (!options.signal.aborted) throw error;
   }
   return totals;
+}
+
+async function takeBatch(
+  totals: Totals,
+  batch: readonly Row<unknown>[],
+  users: Pick<Domain['users'], 'upsertUsers'>,
+  refused: RefusedFile,
+): Promise<Totals> {
+  const { refusals, ...done } = await applyBatch(batch, users);
+  await refused.write(refusals);
+  return {
+    rows: totals.rows + batch.length,
+    created: totals.created + done.created,
+    updated: totals.updated + done.updated,
+    refused: totals.refused + refusals.length,
+    joined: totals.joined + done.joined,
+    line: batch.at(-1)?.line ?? totals.line,
+  };
 }
 
 async function* batches(rows: AsyncIterable<readonly Row<unknown>[]>): AsyncGenerator<readonly Row<unknown>[]> {
