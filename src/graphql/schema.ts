@@ -1,5 +1,6 @@
 import { builder } from './builder.ts';
 import './apply-changes.ts';
+import './attributes.ts';
 import './audit.ts';
 import './batches.ts';
 import './cohorts.ts';

@@ -5,6 +5,7 @@ import { countMembers, matchUsers, pageMembers } from '../../../src/domain/segme
 import type { AttributeTest, Filter, TimeTest } from '../../../src/domain/segments/filter.ts';
 import { dropAttributeIndex, indexAttribute } from '../../../src/domain/users/attribute-indexes.ts';
 import { deleteUsers } from '../../../src/domain/users/identities.ts';
+import { upsertUsers } from '../../../src/domain/users/users.ts';
 import { fakeClock, makeContext } from '../../support/context.ts';
 import { DATABASES, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { timeOf } from '../../support/facts.ts';
@@ -251,6 +252,8 @@ describe.each(DATABASES)('conditions that are no stored sets on %s', (kind) => {
         await agree(ctx, persons, filters);
         for (const name of NAMES.slice(0, 2)) await indexAttribute(ctx, { name });
         await agree(ctx, persons, filters);
+        await move(ctx, persons);
+        await agree(ctx, persons, filters);
         await dropAttributeIndex(ctx, { name: NAMES[0] });
         await agree(ctx, persons, filters.slice(0, 4));
       },
@@ -281,6 +284,18 @@ async function store(database: TestDatabase, people: readonly Made[]) {
     persons.delete(id);
   }
   return { ctx, persons };
+}
+
+/** Gives every third person the attributes of the next one, while they are indexed. */
+async function move(ctx: Ctx, persons: Map<number, Person>): Promise<void> {
+  const ids = [...persons.keys()];
+  for (const [i, id] of ids.entries()) {
+    const attributes = persons.get(ids[i + 1] ?? 0)?.attributes;
+    const person = persons.get(id);
+    if (i % 3 || !attributes || !person) continue;
+    await upsertUsers(ctx, { users: [{ id, attributes }] });
+    persons.set(id, { ...person, attributes });
+  }
 }
 
 async function agree(ctx: Ctx, persons: ReadonlyMap<number, Person>, filters: readonly Filter[]): Promise<void> {
