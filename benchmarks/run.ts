@@ -18,6 +18,7 @@ import {
   membershipCount,
   PAGE_HEAD,
 } from './questions.ts';
+import { ATTRIBUTE_HEAD, DEPTH_HEAD, measureAttributes, measureSegments } from './segments.ts';
 import { loadCohorts, loadUsers, tableBytes } from './support/data.ts';
 import { machine, table, thousands } from './support/measure.ts';
 import { startPostgres } from './support/postgres.ts';
@@ -31,7 +32,7 @@ const { values } = parseArgs({
     'pglite-users': { type: 'string', default: '100000' },
     requests: { type: 'string', default: '400' },
     rounds: { type: 'string', default: '40' },
-    only: { type: 'string', default: 'counts,pages,membership,ingest,profile,identities,pglite' },
+    only: { type: 'string', default: 'counts,pages,membership,ingest,profile,segments,attributes,identities,pglite' },
     'file-identifiers': { type: 'string', default: '5000000' },
     'file-mb': { type: 'string', default: '1024' },
     'paged-users': { type: 'string', default: '5000000' },
@@ -44,7 +45,7 @@ const HELP = `npm run bench -- [options]
   --pglite-users N   users on PGlite (100000)
   --requests N       requests of 1,000 identifiers a phase (400)
   --rounds N         times each question is asked (40)
-  --only LIST        counts,pages,membership,ingest,profile,identities,pglite; files and memory are run only when named
+  --only LIST        counts,pages,membership,ingest,profile,segments,attributes,identities,pglite; files and memory are run only when named
   --file-identifiers N  identifiers of the file imported into a cohort, for files (5000000)
   --file-mb N        size of the imported file, for memory (1024)
   --paged-users N    size of the paged segment, for memory (5000000)
@@ -61,7 +62,11 @@ else await main();
 
 async function main(): Promise<void> {
   print(`Machine: ${machine()}. Client, server and database share it. Medians unless it says otherwise.`);
-  if (['counts', 'pages', 'membership', 'ingest', 'identities', 'files'].some((part) => wants.has(part)))
+  if (
+    ['counts', 'pages', 'membership', 'ingest', 'profile', 'segments', 'attributes', 'identities', 'files'].some(
+      (part) => wants.has(part),
+    )
+  )
     await onPostgres();
   if (wants.has('pglite')) await onPglite();
   if (wants.has('memory'))
@@ -102,6 +107,8 @@ async function onPostgres(): Promise<void> {
       const sizes = { users, identifiers: Number(values['file-identifiers']) };
       print(`\n${table(FILES_HEAD, await measureFiles(server.url, raw.db, sizes))}`);
     }
+    if (wants.has('segments')) print(`\n${table(DEPTH_HEAD, await measureSegments(questions))}`);
+    if (wants.has('attributes')) print(`\n${table(ATTRIBUTE_HEAD, await measureAttributes(questions))}`);
     if (wants.has('identities')) {
       print(`\n${table(['100,000 people, 1,000 a call', 'users/s'], await measureJoining(muster, raw.db, 100_000))}`);
       print(`\n${table(['merge', 'ms', 'p95'], await measureMerges(muster, raw.db, 1_000, 60))}`);
