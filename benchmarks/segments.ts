@@ -132,9 +132,6 @@ export async function measureAttributes(asked: Asked): Promise<string[][]> {
     ['rare', 'yes', '0.01 %'],
   ] as const;
   const scans = new Map<string, number>();
-  const _filterOf = (name: string, value: string) => ({
-    all: [{ attribute: { name, equals: { string: value } } }, has(1), has(2)],
-  });
   const count = (name: string, value: string) =>
     countThrough(
       asked,
