@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { Db } from '../../src/db/client.ts';
 import { intArray, queryRows, textArray } from '../../src/db/client.ts';
+import { BUCKET_BITS, bucketSet } from '../../src/domain/membership/bits.ts';
+import { bucketOf } from '../../src/domain/membership/buckets.ts';
 import { seeded } from './random.ts';
 
 const BLOCK = 8192;
@@ -39,6 +41,10 @@ export async function loadUsers(db: Db, count: number, chunk = 100_000): Promise
   await db.execute(sql`update workspaces set next_user_id = ${count + 1}::int where id = 1`);
   await loadSet(db, 0, count, () => true);
   await loadSet(db, -1, count, () => true);
+  for (let bit = 0; bit < BUCKET_BITS; bit++)
+    await loadSet(db, bucketSet(bit), count, (user) => ((bucketOf(user) >> bit) & 1) === 1);
+  await db.execute(sql`insert into user_blocks (workspace_id, block, first_created_at, last_created_at)
+    select 1, id >> 13, min(created_at), max(created_at) from users where workspace_id = 1 group by 2`);
 }
 
 /** Loads the cohorts as bits, and, if a row table is wanted, as rows. */
