@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createMuster } from '../src/app.ts';
 import { openEmbedded, openServer } from '../src/db/client.ts';
+import { EXPORT_HEAD, measureExports } from './exports.ts';
 import { FILES_HEAD, measureFiles } from './files.ts';
 import { measureJoining, measureMerges } from './identities.ts';
 import { INGEST_HEAD, ingestRows, measureFirstSync, measureIngest, measureWebhook } from './ingest.ts';
@@ -63,9 +64,18 @@ else await main();
 async function main(): Promise<void> {
   print(`Machine: ${machine()}. Client, server and database share it. Medians unless it says otherwise.`);
   if (
-    ['counts', 'pages', 'membership', 'ingest', 'profile', 'segments', 'attributes', 'identities', 'files'].some(
-      (part) => wants.has(part),
-    )
+    [
+      'counts',
+      'pages',
+      'membership',
+      'ingest',
+      'profile',
+      'segments',
+      'attributes',
+      'identities',
+      'exports',
+      'files',
+    ].some((part) => wants.has(part))
   )
     await onPostgres();
   if (wants.has('pglite')) await onPglite();
@@ -103,6 +113,7 @@ async function onPostgres(): Promise<void> {
       print(
         `\nOne request of 1,000 identifiers, alone:\n\n${table(PROFILE_HEAD, await measureProfile(muster, raw.db, users))}`,
       );
+    if (wants.has('exports')) print(`\n${table(EXPORT_HEAD, await measureExports(server.url, users))}`);
     if (wants.has('files')) {
       const sizes = { users, identifiers: Number(values['file-identifiers']) };
       print(`\n${table(FILES_HEAD, await measureFiles(server.url, raw.db, sizes))}`);

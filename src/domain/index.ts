@@ -14,6 +14,7 @@ import * as keys from './keys/keys.ts';
 import * as pulls from './pulls/pulls.ts';
 import * as changes from './segments/changes.ts';
 import * as explanations from './segments/explain.ts';
+import * as memberExports from './segments/export-members.ts';
 import * as filters from './segments/filters.ts';
 import * as members from './segments/members.ts';
 import * as segmentSizes from './segments/segment-sizes.ts';
@@ -56,7 +57,7 @@ export function bindDomain(ctx: Ctx) {
       ...bind(ctx, segmentSizes),
     },
     filters: bind(ctx, filters),
-    members: bind(ctx, members),
+    members: { ...bind(ctx, members), ...bind(ctx, memberExports) },
     explanations: bind(ctx, explanations),
     forecasts: bind(ctx, forecasts),
     jobs: bind(ctx, jobs),

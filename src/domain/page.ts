@@ -89,6 +89,12 @@ export function pageOfArray<T>(
   return toPage(slice, list, rest, (item) => [idOf(item)]);
 }
 
+/** Makes the cursors of a list one by one, for whoever streams it. `parsePage` reads them. */
+export function cursorsOf(list: string): (key: CursorKey) => string {
+  const tag = tagOf(list);
+  return (key) => makeCursor(tag, key);
+}
+
 function makeCursor(tag: string, key: CursorKey): string {
   return Buffer.from(JSON.stringify([tag, ...key])).toString('base64url');
 }

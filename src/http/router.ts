@@ -6,6 +6,7 @@ import type { Authenticate, Viewer } from './auth.ts';
 import type { BodyRoom } from './body-room.ts';
 import { mountBrazeUsers } from './braze-users/mount.ts';
 import { toHttpError } from './errors.ts';
+import { mountExports } from './exports/mount.ts';
 import { mountHealth } from './health.ts';
 import { type Metrics, mountMetrics } from './metrics.ts';
 import { mountPartners, withoutSecrets } from './partners.ts';
@@ -30,7 +31,7 @@ export interface RouterOptions {
   readonly graphql: (request: Request, viewer: Viewer | null) => Promise<Response>;
 }
 
-/** Every route of the product: `/graphql`, `/partners/...`, `/users/...`, `/health`, `/ready`, `/metrics`. */
+/** Every route of the product: `/graphql`, `/partners/...`, `/users/...`, `/segments/...`, `/cohorts/...`, `/health`, `/ready`, `/metrics`. */
 export function createRouter(options: RouterOptions): Hono {
   const app = new Hono();
   mountHealth(app, options.isReady);
@@ -38,6 +39,7 @@ export function createRouter(options: RouterOptions): Hono {
   app.use(options.bodyRoom.middleware);
   mountPartners(app, options);
   if (options.brazeUserEndpoints) mountBrazeUsers(app, options);
+  mountExports(app, options);
   app.use(
     '/graphql',
     bodyLimit({

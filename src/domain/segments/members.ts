@@ -1,22 +1,19 @@
 import type { Ctx } from '../context.ts';
 import { fail } from '../errors.ts';
-import { RESERVED } from '../membership/bits.ts';
 import type { Page, PageArgs } from '../page.ts';
 import type { UserRef } from '../users/identity.ts';
 import { findUserIds } from '../users/resolve.ts';
 import { countNodes, type NodeCount } from './count-nodes.ts';
 import * as evaluate from './evaluate.ts';
 import type { Filter, FilterDraft } from './filter.ts';
+import { cohortFilter, memberList, type UserList } from './member-list.ts';
 import { type Reach, reachOf } from './reach.ts';
 import { readFilter } from './read-filter.ts';
-import { MEMBERSHIP_MAX_SEGMENTS, MEMBERSHIP_MAX_USERS, type Segment } from './segment.ts';
+import { MEMBERSHIP_MAX_SEGMENTS, MEMBERSHIP_MAX_USERS } from './segment.ts';
 import * as freshness from './segment-freshness.ts';
 import { segmentsByIds } from './segments.ts';
 
-/** The filter that one cohort alone is. */
-function cohortFilter(cohortId: number): Filter {
-  return { type: 'cohorts', partner: '', operator: 'includes_value', values: [cohortId] };
-}
+export type { UserList } from './member-list.ts';
 
 /** How many users each filter has, exactly, in the order asked. One statement. */
 export async function countMembers(ctx: Ctx, filters: readonly Filter[]): Promise<number[]> {
@@ -44,13 +41,6 @@ export async function reachOfCohorts(ctx: Ctx, cohortIds: readonly number[]): Pr
   return reachOf(ctx, cohortIds.map(cohortFilter));
 }
 
-/** Users that can be paged: those of a cohort, of a segment, those a filter has that is not saved, or everyone. */
-export type UserList =
-  | { readonly cohortId: number }
-  | { readonly segment: Segment }
-  | { readonly filter: Filter }
-  | { readonly everyone: true };
-
 /** A page of the users of each list, by number, all with the same arguments. Errors: as `parsePage`. */
 export async function pageUsers(ctx: Ctx, lists: readonly UserList[], args: PageArgs): Promise<Page<number>[]> {
   return evaluate.pageMembers(
@@ -58,14 +48,6 @@ export async function pageUsers(ctx: Ctx, lists: readonly UserList[], args: Page
     lists.map((list) => memberList(ctx.workspaceId, list)),
     args,
   );
-}
-
-function memberList(workspaceId: number, list: UserList): evaluate.MemberList {
-  const named = (filter: Filter, ...name: unknown[]) => ({ name: JSON.stringify([workspaceId, ...name]), filter });
-  if ('cohortId' in list) return named(cohortFilter(list.cohortId), 'cohort', list.cohortId);
-  if ('segment' in list) return named(list.segment.filter, 'segment', list.segment.id);
-  if ('filter' in list) return named(list.filter, 'preview', list.filter);
-  return named(cohortFilter(RESERVED.everyone), 'everyone');
 }
 
 /** Reads a filter that is not saved. Errors: as `readFilter`. */
