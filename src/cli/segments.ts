@@ -3,6 +3,7 @@ import type { Actor } from '../domain/context.ts';
 import type { Domain } from '../domain/index.ts';
 import { PAGE_MAX } from '../domain/page.ts';
 import type { Segment } from '../domain/segments/segment.ts';
+import { exportSegment, type SegmentExport } from './export-segment.ts';
 import { type InWorkspace, withDomain, workspaceOption } from './open.ts';
 import { formatCount } from './progress.ts';
 import { formatTable, formatTime } from './table.ts';
@@ -19,7 +20,7 @@ interface LimitCommand extends InWorkspace {
 
 const LIMIT_DEFAULT = 20;
 
-/** `muster segments list` and `versions`, and `muster audit`: what there is, and who made it so. */
+/** `muster segments list`, `versions` and `export`, and `muster audit`: what there is, who is in it, and who made it so. */
 export function addSegmentCommands(program: Command): void {
   const segments = program.command('segments').description('segments: saved filters over users');
   segments
@@ -38,6 +39,19 @@ export function addSegmentCommands(program: Command): void {
     .addOption(workspaceOption())
     .action((name: string, { limit, ...where }: LimitCommand) =>
       withDomain(where, (domain) => printVersions(domain, name, limit)),
+    );
+  segments
+    .command('export <segment>')
+    .description('write every member of a segment, by its name or id, as they are in one moment')
+    .option('--columns <list>', 'separated by commas (default: id,external_id)')
+    .addOption(
+      new Option('--format <format>', 'one object or one row a line').choices(['ndjson', 'csv']).default('ndjson'),
+    )
+    .option('--output <file>', 'where to (default: standard output)')
+    .option('--gzip', 'pack what is written')
+    .addOption(workspaceOption())
+    .action((segment: string, { workspace, ...options }: InWorkspace & SegmentExport) =>
+      withDomain(workspace === undefined ? {} : { workspace }, (domain) => exportSegment(domain, segment, options)),
     );
   program
     .command('audit')

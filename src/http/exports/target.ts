@@ -18,8 +18,7 @@ export function readCohortId(text: string, workspaceId: number): number | null {
 
 /** The GraphQL id of a user. */
 export function userIdWriter(workspaceId: number): (userId: number) => string {
-  // `btoa` takes ten times as long.
-  return (userId) => Buffer.from(`User:${workspaceId}.${userId}`, 'latin1').toString('base64');
+  return (userId) => btoa(`User:${workspaceId}.${userId}`);
 }
 
 function decode(text: string): string {
