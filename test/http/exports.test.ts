@@ -110,7 +110,6 @@ describe.each(DATABASES)('streams of members on %s', (kind) => {
       externalId: 'old',
       aliases: [
         { label: 'web', name: 'w' },
-        { label: 'crm', name: '2' },
         { label: 'crm', name: '1' },
       ],
       deviceIds: ['phone', 'a;b'],
@@ -131,7 +130,6 @@ describe.each(DATABASES)('streams of members on %s', (kind) => {
       device_ids: ['a;b', 'phone'],
       aliases: [
         { label: 'crm', name: '1' },
-        { label: 'crm', name: '2' },
         { label: 'web', name: 'w' },
       ],
       attributes: { plan: 'pro', 'a,b': [1], seats: 12, empty: '' },

@@ -66,8 +66,8 @@ export async function readMemberSlice(
       from membership_blocks m where m.workspace_id = ${ctx.workspaceId}::int and m.cohort_id = ${RESERVED.everyone}::int
         and m.block = any(${intArray(blocks)})) l`,
   ];
-  if (facts.externalIds || facts.aliases || facts.deviceIds) parts.push(identityLists(ctx, intArray(userIds), facts));
-  if (facts.attributes || facts.createdAt) parts.push(userLists(ctx, intArray(userIds), facts));
+  if (facts.externalIds || facts.aliases || facts.deviceIds) parts.push(identityLists(ctx, userIds, facts));
+  if (facts.attributes || facts.createdAt) parts.push(userLists(ctx, userIds, facts));
   const [row] = await queryPrepared<SliceRow>(ctx.db, sql`/* memberSlice */ select * from ${sql.join(parts, sql`, `)}`);
   if (!row) throw new Error('Aggregates answer one row.');
   const living = alive(userIds, row);
@@ -75,30 +75,48 @@ export async function readMemberSlice(
   return { ids: living, ...readIdentities(row, slots, facts), ...readUsers(row, slots, facts) };
 }
 
+/** From this share of a range on, reading the range and leaving out who is not asked for beats looking for each. */
+const DENSE_SHARE = 1 / 4;
+
+/** Rows of the users asked for: `columns` of `from` where `condition` holds, `user` being its column. */
+function rowsOf(userIds: readonly number[], user: SQL, rows: (where: SQL) => SQL): SQL {
+  const first = userIds[0] ?? 0;
+  const last = userIds.at(-1) ?? 0;
+  if (userIds.length >= (last - first + 1) * DENSE_SHARE)
+    return rows(sql`${user} between ${first}::int and ${last}::int`);
+  // One probe of the index a user, whatever the planner knows of the table.
+  return sql`(select r.* from unnest(${intArray(userIds)}) as asked(id) cross join lateral ${rows(sql`${user} = asked.id`)} r)`;
+}
+
 /** By the index of users in either form. What is asked by external id only, the usual case, needs neither kinds nor an order. */
-function identityLists(ctx: Ctx, ids: SQL, { externalIds, aliases, deviceIds }: MemberFacts): SQL {
-  const mine = sql`i.workspace_id = ${ctx.workspaceId}::int and i.user_id = any(${ids}) and not i.is_deprecated`;
+function identityLists(ctx: Ctx, userIds: readonly number[], { externalIds, aliases, deviceIds }: MemberFacts): SQL {
+  const mine = (condition: SQL) =>
+    rowsOf(
+      userIds,
+      sql`i.user_id`,
+      (where) => sql`(select i.user_id, i.kind, i.label, i.value from identities i
+        where i.workspace_id = ${ctx.workspaceId}::int and ${where} and not i.is_deprecated and ${condition})`,
+    );
   if (!aliases && !deviceIds)
     return sql`(select array_agg(i.user_id)::text as named, json_agg(i.value)::text as names
-      from identities i where ${mine} and i.kind = ${KIND.externalId}::smallint) i`;
+      from ${mine(sql`i.kind = ${KIND.externalId}::smallint`)} i) i`;
   const kinds = [externalIds && KIND.externalId, aliases && KIND.alias, deviceIds && KIND.deviceId].filter((k) => !!k);
   const labelled = Array.isArray(aliases)
     ? sql`and (i.kind <> ${KIND.alias}::smallint or i.label = any(${textArray(aliases)}))`
     : sql``;
   return sql`(select array_agg(i.user_id)::text as named, array_agg(i.kind)::text as kinds, json_agg(i.label)::text as labels,
       json_agg(i.value)::text as names
-    from (select i.user_id, i.kind, i.label, i.value from identities i
-      where ${mine} and i.kind = any(${intArray(kinds as number[])}) ${labelled} order by i.user_id, i.kind, i.label, i.value) i) i`;
+    from (select * from ${mine(sql`i.kind = any(${intArray(kinds as number[])}) ${labelled}`)} r order by user_id, kind, label, value) i) i`;
 }
 
-function userLists(ctx: Ctx, ids: SQL, { attributes, createdAt }: MemberFacts): SQL {
+function userLists(ctx: Ctx, userIds: readonly number[], { attributes, createdAt }: MemberFacts): SQL {
   const picked = Array.isArray(attributes)
     ? sql`(select jsonb_agg(u.attributes -> n.name order by n.ord) from unnest(${textArray(attributes)}) with ordinality as n(name, ord))`
     : sql`u.attributes`;
   return sql`(select array_agg(u.id)::text as users
       ${attributes ? sql`, json_agg(${picked})::text as attributes` : sql``}
       ${createdAt ? sql`, json_agg(u.created_at)::text as created` : sql``}
-    from users u where u.workspace_id = ${ctx.workspaceId}::int and u.id = any(${ids})) u`;
+    from ${rowsOf(userIds, sql`u.id`, (where) => sql`(select u.id, u.attributes, u.created_at from users u where u.workspace_id = ${ctx.workspaceId}::int and ${where})`)} u) u`;
 }
 
 function alive(userIds: readonly number[], { blocks, live }: SliceRow): number[] {
