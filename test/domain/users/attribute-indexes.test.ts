@@ -155,6 +155,23 @@ describe.each(DATABASES)('indexes of attributes on %s', (kind) => {
     await sound();
   });
 
+  test('follow who takes over from another and loses an attribute in the same call', async () => {
+    for (const name of ['plan', 'seats', 'city']) await indexAttribute(ctx, { name });
+    await seedUsers(
+      ctx,
+      { externalId: 'e', attributes: { plan: 'pro', seats: 1 } },
+      { deviceIds: ['d'], attributes: { plan: 'free', city: 'Oslo' } },
+    );
+    await seedUsers(ctx, { externalId: 'e', deviceIds: ['d'], attributes: { plan: null } });
+    expect(Object.keys(await factsStored(ctx)).sort()).toEqual([
+      '["city",0,""]',
+      '["city",1,"Oslo"]',
+      '["seats",0,""]',
+      '["seats",2,"1"]',
+    ]);
+    await sound();
+  });
+
   test('know every kind of value, and nothing of what is none', async () => {
     const long = 'ä'.repeat(101);
     await indexAttribute(ctx, { name: 'a' });
