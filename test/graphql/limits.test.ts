@@ -230,9 +230,21 @@ describe('filters', () => {
   });
 
   test(`have at most ${FILTER_MAX_NODES} parts`, async () => {
-    const any = (count: number): SegmentFilterInput => ({ any: Array.from({ length: count - 1 }, () => leaf) });
-    expect(await preview(any(FILTER_MAX_NODES))).toMatchObject({ size: 1 });
+    // Negations are the shortest parts: as many leaves alone would be too many bytes.
+    const negated = (times: number): SegmentFilterInput =>
+      times === 0 ? { randomBucket: { from: 0, to: 9 } } : { not: negated(times - 1) };
+    const any = (count: number): SegmentFilterInput => {
+      const sizes = Array.from({ length: Math.ceil((count - 1) / 11) }, (_, i) => Math.min(11, count - 1 - i * 11));
+      return { any: sizes.map((size) => negated(size - 1)) };
+    };
+    expect(await preview(any(FILTER_MAX_NODES))).toMatchObject({ size: expect.any(Number) });
     expect(await preview(any(FILTER_MAX_NODES + 1))).toMatchObject({ code: 'LIMIT_EXCEEDED', path: ['filter'] });
+  });
+
+  test('have at most 10,000 bytes of JSON', async () => {
+    const any = (count: number): SegmentFilterInput => ({ any: Array.from({ length: count }, () => leaf) });
+    expect(await preview(any(100))).toMatchObject({ size: 1 });
+    expect(await preview(any(200))).toMatchObject({ code: 'LIMIT_EXCEEDED', path: ['filter'] });
   });
 
   test(`name at most ${FILTER_MAX_VALUES} cohorts in one condition`, async () => {

@@ -140,8 +140,8 @@ describe.each(DATABASES)('a staged replacement on %s', (kind) => {
     await send(ctx, 'c', adds({ externalIds: ['a'] }));
     clock.advance(31 * 24 * 60 * 60_000);
     await trimLedger(ctx);
-    for (const attempt of [previewReplacement(ctx, id), commitReplacement(ctx, { id })])
-      await expect(attempt).rejects.toMatchObject({ code: 'NOT_RETAINED' });
+    for (const attempt of [() => previewReplacement(ctx, id), () => commitReplacement(ctx, { id })])
+      await expect(attempt()).rejects.toMatchObject({ code: 'NOT_RETAINED' });
     expect(await membersOf(ctx, await target())).toEqual([1]);
   });
 
