@@ -8,7 +8,7 @@ import type { Filter, FilterDraft } from './filter.ts';
 import { toJson } from './filter-json.ts';
 import { parseFilterJson } from './filter-json-reader.ts';
 import { type Happened, keepVersion } from './keep-version.ts';
-import { readFilter } from './read-filter.ts';
+import { checkDraft, readFilter } from './read-filter.ts';
 import { checkExpandedSizes, lockSegments, writeReferences } from './references.ts';
 import type { Segment } from './segment.ts';
 import { COPY_OF, copyName, readDescription, readName, readReason, readTags } from './segment-text.ts';
@@ -35,6 +35,7 @@ export async function createSegment(
   const name = readName(input.name);
   const description = readDescription(input.description ?? null);
   const tags = readTags(input.tags ?? []);
+  checkDraft(input.filter);
   return inTurn(ctx, ['name'], async (tx) => {
     const filter = await readFilter(tx, input.filter);
     return insertSegment(tx, { name, description, tags, filter }, { change: 'created' });
@@ -62,6 +63,7 @@ export async function updateSegment(
     ...(isGiven(input.description) ? { description: readDescription(input.description) } : {}),
     ...(isGiven(input.tags) ? { tags: readTags(input.tags) } : {}),
   };
+  if (input.filter) checkDraft(input.filter);
   return inTurn(ctx, ['name'], async (tx) => {
     const now = await lockSegment(tx, input.id);
     requireLive(now);

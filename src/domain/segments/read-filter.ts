@@ -25,17 +25,8 @@ export interface ReadFilterOptions {
 export async function readFilter(ctx: Ctx, draft: FilterDraft, options: ReadFilterOptions = {}): Promise<Filter> {
   const origin = originOf(draft);
   const path = [origin.field];
+  checkDraft(draft);
   try {
-    checkFilter(draft, path);
-    // Numbers of one digit are the least it can be: most of what is too large needs no look at the database.
-    checkBytes(
-      mapValues(
-        draft,
-        () => 1,
-        () => '',
-      ),
-      path,
-    );
     const cohorts = await findCohorts(ctx, draft);
     const segments = await findNamedSegments(ctx, draft, options);
     await checkPatterns(ctx, draft, path);
@@ -48,6 +39,29 @@ export async function readFilter(ctx: Ctx, draft: FilterDraft, options: ReadFilt
     );
     checkBytes(filter, path);
     return filter;
+  } catch (error) {
+    throw placed(error, origin);
+  }
+}
+
+/**
+ * Says of a draft what can be said without a look at the database: `readFilter` does it too. Errors, placed as those of `readFilter`:
+ * INVALID_INPUT, LIMIT_EXCEEDED.
+ */
+export function checkDraft(draft: FilterDraft): void {
+  const origin = originOf(draft);
+  const path = [origin.field];
+  try {
+    checkFilter(draft, path);
+    // Numbers of one digit are the least it can be: most of what is too large needs no look at the database.
+    checkBytes(
+      mapValues(
+        draft,
+        () => 1,
+        () => '',
+      ),
+      path,
+    );
   } catch (error) {
     throw placed(error, origin);
   }

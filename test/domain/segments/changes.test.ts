@@ -171,6 +171,14 @@ describe.each(DATABASES)('the life of a segment on %s', (kind) => {
     expect([await traces(id), await countSegments(ctx, {})]).toEqual(before);
   });
 
+  test('a filter that cannot be is refused as such, whether or not there is the segment to be changed', async () => {
+    const refused = failing('INVALID_INPUT', ['filter']);
+    await expect(updateSegment(ctx, { id: NOBODY, filter: anyOf() })).rejects.toThrow(refused);
+    await expect(updateSegment(ctx, { id: NOBODY, filter: inCohort('L') })).rejects.toThrow(
+      failing('NOT_FOUND', ['id']),
+    );
+  });
+
   test('a change of a version that is no longer the newest is refused', async () => {
     const { id } = await create('S');
     expect((await updateSegment(ctx, { id, name: 'T', ifVersion: 1 })).version).toBe(2);
