@@ -30,6 +30,7 @@ const NEEDS: Readonly<Record<string, Scope>> = {
   segments: 'segments:read',
   membership: 'segments:read',
   previewSegment: 'segments:read',
+  parseFilter: 'segments:read',
   createApiKey: 'keys:manage',
   revokeApiKey: 'keys:manage',
   rotateApiKey: 'keys:manage',

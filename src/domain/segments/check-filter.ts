@@ -75,7 +75,7 @@ function checkLeaf(leaf: FilterLeaf<unknown, unknown>, path: Path): void {
     case 'attribute':
       if (leaf.name === '') throw invalid('An attribute filter needs the name of an attribute.');
       if (leaf.name.length > ATTRIBUTE_NAME_MAX_CHARACTERS)
-        throw tooMuch(`The name of an attribute has at most ${ATTRIBUTE_NAME_MAX_CHARACTERS} characters.`);
+        throw invalid(`The name of an attribute has at most ${ATTRIBUTE_NAME_MAX_CHARACTERS} characters.`);
       if (!isStorable(leaf.name)) throw invalid(UNSTORABLE);
       checkTest(leaf.test, path);
       return;
@@ -110,9 +110,7 @@ function checkTest(test: AttributeTest | TimeTest, path: Path): void {
     case 'matches_regex':
     case 'does_not_match_regex':
       if (test.value.length > PATTERN_MAX_CHARACTERS)
-        throw fail('LIMIT_EXCEEDED', `A regular expression has at most ${PATTERN_MAX_CHARACTERS} characters.`, {
-          path,
-        });
+        throw invalid(`A regular expression has at most ${PATTERN_MAX_CHARACTERS} characters.`);
       if (!isStorable(test.value)) throw invalid(UNSTORABLE);
       checkPattern(test.value, path);
       return;

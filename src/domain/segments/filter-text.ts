@@ -6,7 +6,7 @@ import { FilterParser, type Parsed } from './filter-parser.ts';
 
 /**
  * Reads the text form of a filter, at most 10,000 bytes: see docs/filter-language.md. Cohorts and segments are not looked up yet.
- * Errors: INVALID_INPUT (what was found and what was expected, with line and column), LIMIT_EXCEEDED.
+ * Errors, with line and column: INVALID_INPUT (what was found and what was expected), LIMIT_EXCEEDED.
  */
 export function parseFilterText(text: string, options: SpellingOptions = {}): FilterDraft {
   const { field = 'filterText', ids = STORED_IDS } = options;
