@@ -67,7 +67,10 @@ function indexed(workspaceId: number, fact: Extract<Fact, { type: 'attribute' }>
     case 'matches_regex':
       return patterns(workspaceId, fact, test.value, now);
     default:
-      return postings(workspaceId, name, valueCondition(test, now));
+      return postings(
+        sql`(select p.block, p.bits, p.positions from attribute_blocks p
+          where p.workspace_id = ${workspaceId}::int and p.name = ${name} and ${valueCondition(test, now)})`,
+      );
   }
 }
 
@@ -105,30 +108,28 @@ function posting(workspaceId: number, name: string, condition: SQL): SQL {
     from attribute_blocks p where p.workspace_id = ${workspaceId}::int and p.name = ${name} and ${condition}`;
 }
 
-/** The users of many values of an index. Where nearly every user has a value of their own, it is positions that are gathered. */
-function postings(workspaceId: number, name: string, condition: SQL): SQL {
-  // The form comes first: a condition may be dear, and is looked at once for each row then.
-  const rows = (form: SQL) =>
-    sql`p.workspace_id = ${workspaceId}::int and p.name = ${name} and ${form} is not null and ${condition}`;
-  const ids = sql`select p.block * 8192 + q as id from attribute_blocks p cross join unnest(p.positions) q where ${rows(sql`p.positions`)}`;
-  return sql`select p.block, bit_or(p.bits) as bits from attribute_blocks p where ${rows(sql`p.bits`)} group by p.block
-    union all ${blocksOfIds(ids)}`;
+/**
+ * The users of many values of an index, from rows of it. Where nearly every user has a value of their own, it is positions that are
+ * gathered.
+ */
+function postings(rows: SQL): SQL {
+  return sql`select p.block, bit_or(p.bits) as bits from ${rows} p where p.bits is not null group by p.block
+    union all ${blocksOfIds(sql`select p.block * 8192 + q as id from ${rows} p cross join unnest(p.positions) q where p.positions is not null`)}`;
 }
 
 /** Values are looked at once, however many users have them; but for long ones, of which an index has the hash only. */
 function patterns(workspaceId: number, fact: Fact & { readonly name: string }, pattern: string, now: Date): SQL {
   const isHash = sql`p.value >= ${HASH_MARK} and p.value < ${`${HASH_MARK.slice(0, -1)};`}`;
-  const short = postings(
-    workspaceId,
-    fact.name,
-    sql`p.kind = ${FACET.string}::int and not (${isHash}) and p.value ~ ${pattern}::text`,
-  );
+  // Apart: the planner would look at the values of other attributes and other workspaces first. And once.
+  const matching = sql`with matching as materialized (select v.block, v.bits, v.positions from (
+      select p.block, p.bits, p.positions, p.value from attribute_blocks p where p.workspace_id = ${workspaceId}::int
+        and p.name = ${fact.name} and p.kind = ${FACET.string}::int and not (${isHash}) offset 0) v where v.value ~ ${pattern}::text)`;
   const long = blocksOfIds(sql`select u.id from attribute_blocks p
     cross join lateral (select (p.block << 13) + q as id from unnest(p.positions) q
       union all select (p.block << 13) + g from generate_series(0, 8191) g where p.bits is not null and get_bit(p.bits, g) = 1) x
     join users u on u.workspace_id = ${workspaceId}::int and u.id = x.id
     where p.workspace_id = ${workspaceId}::int and p.name = ${fact.name} and p.kind = ${FACET.string}::int and ${isHash} and ${predicateOf(fact, workspaceId, now)}`);
-  return sql`${short} union all ${long}`;
+  return sql`${matching} ${postings(sql`matching`)} union all ${long}`;
 }
 
 /** Blocks that lie in the range whole are everybody's bits; users are looked at one by one only in the blocks at its ends. */
