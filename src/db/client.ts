@@ -35,9 +35,10 @@ const POOL_WAIT_MS = 10_000;
 
 /**
  * What the server ends by itself: a statement that runs this long, and a transaction that does nothing this long, whose locks would stand
- * in everybody's way while its owner is frozen or cut off. Parameters of the URL go first.
+ * in everybody's way while its owner is frozen or cut off. And it compiles nothing: it would do so for each statement anew that might look
+ * at many users, for longer than nearly every such statement runs. Parameters of the URL go first.
  */
-const SESSION = { statement_timeout: '60s', idle_in_transaction_session_timeout: '60s' };
+const SESSION = { statement_timeout: '60s', idle_in_transaction_session_timeout: '60s', jit: 'off' };
 
 /** Opens PostgreSQL 14 or later through postgres.js. Nothing is sent until the first statement. */
 export function openServer(options: ServerOptions): OpenDatabase {

@@ -132,6 +132,12 @@ describe('the server ends by itself', () => {
   });
 });
 
+test('statements are not compiled, unless the URL says so', async () => {
+  const jit = (database: Pick<OpenDatabase, 'db'>) => queryRows(database.db, sql`select current_setting('jit') as jit`);
+  expect(await jit(pool({ poolSize: 1 }))).toEqual([{ jit: 'off' }]);
+  expect(await jit(pool({ poolSize: 1, session: { jit: 'on' } }))).toEqual([{ jit: 'on' }]);
+});
+
 test('a server that goes away is UNAVAILABLE, and found again when it is back', async () => {
   const database = pool({ poolSize: 2 });
   const [row] = await queryRows<{ pid: number }>(database.db, sql`select pg_backend_pid() as pid`);
