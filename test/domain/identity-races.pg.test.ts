@@ -18,7 +18,7 @@ import { recordStatements } from '../support/statements.ts';
 // refusal for being busy that reaches a caller is a fault too.
 
 /** Rounds of each contest; a campaign asks for thousands. */
-const ROUNDS = Number(process.env.MUSTER_RACE_ROUNDS ?? 40);
+const ROUNDS = Number(process.env.MUSTER_RACE_ROUNDS ?? 25);
 const SEED = Number(process.env.MUSTER_MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
 /** The longest a command waits before it starts, so that another one is first in the next round. */
 const HEAD_START_MS = 4;
