@@ -9,7 +9,7 @@ import { Model } from './model.ts';
 import { commands, opening } from './sequences.ts';
 
 /** How many sequences each database runs; a campaign asks for more. */
-const RUNS = { pglite: 500, postgres: 1_500 } as const;
+const RUNS = { pglite: 300, postgres: 900 } as const;
 /** How many sequences run side by side, each in a workspace of its own: PGlite is one connection. */
 const LINES = { pglite: 1, postgres: 3 } as const;
 /** Printed with a failure. Given again, the first line runs the very same sequences. */
