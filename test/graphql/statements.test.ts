@@ -114,6 +114,7 @@ describe.each(DATABASES)('statements on %s', (kind) => {
       2,
       '{ segments { nodes { filterJson filter { ... on AnyFilter { any { ... on PartnerCohortsFilter { cohorts { name } } ... on NotFilter { not { ... on PartnerCohortsFilter { cohorts { name } } } } } } } } } }',
     ],
+    ['segments with their filters as text', 2, '{ segments { nodes { filterText } } }'],
     [
       'segments with their users and sizes',
       5,

@@ -212,6 +212,47 @@ describe.each(DATABASES)('reading a filter on %s', (kind) => {
     }
   });
 
+  test('lets no regular expression through that the database cannot answer for', async () => {
+    const atoms = fc.constantFrom(
+      'a',
+      '\\w',
+      '\\d',
+      '.',
+      '[ab]',
+      '[^a]',
+      '[[:alpha:]]',
+      'é',
+      '\\y',
+      '^',
+      '$',
+      '[b-a]',
+      'x{300}',
+    );
+    const quantifiers = fc.constantFrom('', '', '*', '+', '??', '{2}', '{0,20}', '{1,}', '{100}', '{255}', '{0,100}');
+    const { pattern } = fc.letrec<{ pattern: string; piece: string; group: string }>((tie) => ({
+      pattern: fc.oneof(
+        fc.array(tie('piece'), { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join('')),
+        fc.array(tie('piece'), { minLength: 2, maxLength: 3 }).map((pieces) => pieces.join('|')),
+      ),
+      piece: fc.tuple(fc.oneof({ maxDepth: 4 }, atoms, tie('group')), quantifiers).map((parts) => parts.join('')),
+      group: tie('pattern').map((inside) => `(${inside})`),
+    }));
+    const outcomes = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(pattern, async (value) => {
+        const draft: FilterDraft = { type: 'attribute', name: 'a', test: { comparison: 'matches_regex', value } };
+        const outcome = await readFilter(ctx, draft).then(
+          (filter) => filter.type,
+          (error: unknown) => (error instanceof DomainError ? error.code : Promise.reject(error)),
+        );
+        expect(['attribute', 'INVALID_INPUT']).toContain(outcome);
+        outcomes.add(outcome);
+      }),
+      { numRuns: 200 },
+    );
+    expect(outcomes.size).toBe(2);
+  });
+
   test('leaves the transaction around it usable', async () => {
     const name = await inTransaction(ctx, async (tx) => {
       const draft = parseFilterText('attribute plan matches_regex "[z-a]"');
