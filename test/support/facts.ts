@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { queryRows } from '../../src/db/client.ts';
 import type { Ctx } from '../../src/domain/context.ts';
+import type { AttributeTest, TimeTest } from '../../src/domain/segments/filter.ts';
 
-// What is kept of users as bits, as it should be: worked out from the tables in plain JavaScript, with nothing of the product in mind.
+const DAY = 86_400_000;
+
+// What is kept of users as bits, and what filters ask of them, as it should be: worked out from the tables in plain JavaScript, with nothing of the product in mind.
 
 /** Who has which value, by `name, kind, value`: numbers of users in ascending order, and what the value compares by. */
 export type Facts = Record<string, { readonly users: number[]; readonly number: number | null }>;
@@ -103,4 +106,71 @@ export function timeOf(text: string): number | null {
   const fraction = Math.trunc(Number((parts[7] ?? '').padEnd(3, '0').slice(0, 3)));
   const zone = (n(10) * 60 + n(11)) * (parts[9] === '-' ? -1 : 1);
   return local.getTime() + ((n(4) * 60 + n(5) - zone) * 60 + n(6)) * 1000 + fraction;
+}
+
+/** Whether a test holds for the value of an attribute, null where there is none, asked at `now`. */
+export function attributeHolds(value: unknown, test: AttributeTest, now: string): boolean {
+  const list = Array.isArray(value) ? (value as unknown[]) : [];
+  const elements = list.filter((e) => typeof e === 'string' || typeof e === 'number');
+  switch (test.comparison) {
+    case 'exists':
+      return value !== null;
+    case 'does_not_exist':
+      return value === null;
+    case 'equals':
+      return value === test.value;
+    case 'not_equal':
+      return value !== test.value;
+    case 'includes_value':
+      return elements.includes(test.value);
+    case 'does_not_include_value':
+      return !elements.includes(test.value);
+    case 'matches_regex':
+      return typeof value === 'string' && new RegExp(test.value, 'u').test(value);
+    case 'does_not_match_regex':
+      return !(typeof value === 'string' && new RegExp(test.value, 'u').test(value));
+    case 'greater_than':
+      return typeof value === 'number' && value > test.value;
+    case 'greater_than_or_equal_to':
+      return typeof value === 'number' && value >= test.value;
+    case 'less_than':
+      return typeof value === 'number' && value < test.value;
+    case 'less_than_or_equal_to':
+      return typeof value === 'number' && value <= test.value;
+    default: {
+      const time = typeof value === 'string' ? timeOf(value) : null;
+      return time !== null && timeHolds(time, test, now);
+    }
+  }
+}
+
+/** Whether a test holds for a time, asked at `now`. */
+export function timeHolds(time: number, test: TimeTest, asked: string): boolean {
+  const now = Date.parse(asked);
+  switch (test.comparison) {
+    case 'before':
+      return time < Date.parse(test.value);
+    case 'after':
+      return time > Date.parse(test.value);
+    case 'less_than_x_days_ago':
+      return time > now - test.value * DAY && time <= now;
+    case 'greater_than_x_days_ago':
+      return time < now - test.value * DAY;
+    case 'less_than_x_days_in_the_future':
+      return time >= now && time < now + test.value * DAY;
+    case 'greater_than_x_days_in_the_future':
+      return time > now + test.value * DAY;
+  }
+}
+
+/** The bucket of a user, with big integers instead of 32-bit arithmetic. */
+export function bucketByHand(id: number): number {
+  const mask = 0xffff_ffffn;
+  let h = (BigInt(id) * 40_503n) & mask;
+  h ^= h >> 15n;
+  h = (h * 60_493n) & mask;
+  h ^= h >> 13n;
+  h = (h * 51_829n) & mask;
+  h ^= h >> 16n;
+  return Number(h % 10_000n);
 }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { queryRows } from '../../src/db/client.ts';
 import type { Ctx } from '../../src/domain/context.ts';
 import { RESERVED, usersOfBlock } from '../../src/domain/membership/bits.ts';
-import { factsByHand, factsStored } from './facts.ts';
+import { bucketByHand, factsByHand, factsStored } from './facts.ts';
 
 // What a test compares: the bits, the ledger and the tables, each read on its own and as plainly as possible.
 
@@ -167,18 +167,6 @@ export async function faultsOf(ctx: Ctx): Promise<string[]> {
   );
   same('held although they have a user', held, []);
   return faults;
-}
-
-/** The bucket of a user in arithmetic without a limit. */
-function bucketByHand(user: number): number {
-  const mask = 0xffffffffn;
-  let h = (BigInt(user) * 40503n) & mask;
-  h ^= h >> 15n;
-  h = (h * 60493n) & mask;
-  h ^= h >> 13n;
-  h = (h * 51829n) & mask;
-  h ^= h >> 16n;
-  return Number(h % 10000n);
 }
 
 async function numbers(ctx: Ctx, query: ReturnType<typeof sql>): Promise<number[]> {

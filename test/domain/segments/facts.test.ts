@@ -8,7 +8,7 @@ import { deleteUsers } from '../../../src/domain/users/identities.ts';
 import { upsertUsers } from '../../../src/domain/users/users.ts';
 import { fakeClock, makeContext } from '../../support/context.ts';
 import { DATABASES, openTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { timeOf } from '../../support/facts.ts';
+import { attributeHolds, bucketByHand, timeHolds } from '../../support/facts.ts';
 import { type Someone, seedUsers } from '../../support/seed.ts';
 
 // Conditions that are no stored sets, against plain JavaScript over the same users: attributes of every type mixed, indexed and not,
@@ -133,9 +133,9 @@ function holds(filter: Filter, id: number, person: Person): boolean {
     case 'not':
       return !holds(filter.of, id, person);
     case 'attribute':
-      return attributeHolds(person.attributes?.[filter.name] ?? null, filter.test);
+      return attributeHolds(person.attributes?.[filter.name] ?? null, filter.test, NOW);
     case 'created_at':
-      return timeHolds(person.createdAt, filter.test);
+      return timeHolds(person.createdAt, filter.test, NOW);
     case 'random_bucket': {
       const bucket = bucketByHand(id);
       return bucket >= filter.from && bucket <= filter.to;
@@ -157,71 +157,6 @@ function holds(filter: Filter, id: number, person: Person): boolean {
     default:
       throw new Error('No such leaf is made here.');
   }
-}
-
-function attributeHolds(value: unknown, test: AttributeTest): boolean {
-  const list = Array.isArray(value) ? (value as unknown[]) : [];
-  const elements = list.filter((e) => typeof e === 'string' || typeof e === 'number');
-  switch (test.comparison) {
-    case 'exists':
-      return value !== null;
-    case 'does_not_exist':
-      return value === null;
-    case 'equals':
-      return value === test.value;
-    case 'not_equal':
-      return value !== test.value;
-    case 'includes_value':
-      return elements.includes(test.value);
-    case 'does_not_include_value':
-      return !elements.includes(test.value);
-    case 'matches_regex':
-      return typeof value === 'string' && new RegExp(test.value, 'u').test(value);
-    case 'does_not_match_regex':
-      return !(typeof value === 'string' && new RegExp(test.value, 'u').test(value));
-    case 'greater_than':
-      return typeof value === 'number' && value > test.value;
-    case 'greater_than_or_equal_to':
-      return typeof value === 'number' && value >= test.value;
-    case 'less_than':
-      return typeof value === 'number' && value < test.value;
-    case 'less_than_or_equal_to':
-      return typeof value === 'number' && value <= test.value;
-    default: {
-      const time = typeof value === 'string' ? timeOf(value) : null;
-      return time !== null && timeHolds(time, test);
-    }
-  }
-}
-
-function timeHolds(time: number, test: TimeTest): boolean {
-  const now = Date.parse(NOW);
-  switch (test.comparison) {
-    case 'before':
-      return time < Date.parse(test.value);
-    case 'after':
-      return time > Date.parse(test.value);
-    case 'less_than_x_days_ago':
-      return time > now - test.value * DAY && time <= now;
-    case 'greater_than_x_days_ago':
-      return time < now - test.value * DAY;
-    case 'less_than_x_days_in_the_future':
-      return time >= now && time < now + test.value * DAY;
-    case 'greater_than_x_days_in_the_future':
-      return time > now + test.value * DAY;
-  }
-}
-
-/** The bucket of a user, with big integers instead of 32-bit arithmetic. */
-function bucketByHand(id: number): number {
-  const mask = 0xffff_ffffn;
-  let h = (BigInt(id) * 40_503n) & mask;
-  h ^= h >> 15n;
-  h = (h * 60_493n) & mask;
-  h ^= h >> 13n;
-  h = (h * 51_829n) & mask;
-  h ^= h >> 16n;
-  return Number(h % 10_000n);
 }
 
 interface Made {
